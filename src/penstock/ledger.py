@@ -1,0 +1,167 @@
+"""What has been loaded: the facts that a destination keeps, and what follows from them.
+
+The unit is the landed file, known by its key and SHA-256. A file whose `LedgerFile` is in the
+destination is loaded for good; every other file in land or raw history is still to do.
+Pure: no store or destination is touched here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from penstock.errors import ReconcileError
+from penstock.schema.table import Change, Table
+
+FILES_TABLE = "_penstock_files"
+LOADS_TABLE = "_penstock_loads"
+STATE_TABLE = "_penstock_state"
+SCHEMA_TABLE = "_penstock_schema"
+LOAD_ID = "_penstock_load_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """Where a landed file came from; it travels with the file as JSON.
+
+    `identity` is what makes a source file the same file (address, size, version), so that it is
+    taken once even if its clock is wrong. `state` is the source's state after this extract, as
+    JSON text, or None. `sha256` in hex, `landed_at` in Unix seconds.
+    """
+
+    key: str
+    sha256: str
+    size_bytes: int
+    landed_at: int
+    origin: str | None = None
+    identity: str | None = None
+    modified_at: float | None = None
+    state: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFile:
+    """One row of `_penstock_files`: a file that is in the warehouse, or was refused whole.
+
+    `load_id` is the load that brought it in. `outcome` is `loaded`, `refused` (set aside whole) or
+    `replayed` (rows of it came out of quarantine; `sha256` is then that of the quarantine file).
+    rows = loaded + dropped + quarantined. `landed_at` in Unix seconds.
+    """
+
+    pipeline: str
+    table: str
+    key: str
+    sha256: str
+    size_bytes: int
+    landed_at: int
+    load_id: str
+    outcome: str
+    rows: int
+    loaded: int
+    dropped: int
+    quarantined: int
+    origin: str | None = None
+    identity: str | None = None
+    modified_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerLoad:
+    """One row of `_penstock_loads`: one commit. Instants are UTC; `status` is `done`."""
+
+    load_id: str
+    pipeline: str
+    started_at: datetime
+    committed_at: datetime
+    status: str
+    files: int
+    rows: int
+    loaded: int
+    dropped: int
+    quarantined: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Everything that becomes true at once: a load, its files, new shapes and the source's state.
+
+    `schemas` are whole tables after the load; `state` maps a source's name to JSON text.
+    """
+
+    load: LedgerLoad
+    files: tuple[LedgerFile, ...]
+    schemas: tuple[Table, ...] = ()
+    changes: tuple[Change, ...] = ()
+    state: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a destination remembers of one pipeline."""
+
+    files: tuple[LedgerFile, ...] = ()
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    state: Mapping[str, str] = field(default_factory=dict)
+    last_load: LedgerLoad | None = None
+
+    @property
+    def done(self) -> frozenset[str]:
+        """The keys that need nothing more."""
+        return frozenset(f.key for f in self.files if f.outcome != "replayed")
+
+    @property
+    def identities(self) -> frozenset[str]:
+        """The source files that were taken."""
+        return frozenset(f.identity for f in self.files if f.identity)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A file that the ledger does not know: its key, and the layer that holds it (land first)."""
+
+    key: str
+    table: str
+    landed_at: int
+    size_bytes: int
+    in_land: bool
+    in_raw_hist: bool
+    modified_at: float
+
+
+def waiting(facts: Facts, found: Iterable[Waiting]) -> tuple[Waiting, ...]:
+    """The files still to do, in landing order: by landing time, then by key.
+
+    A file that is in the ledger but still lies in land is kept in the answer, because its move is
+    not finished.
+    """
+    todo = (w for w in found if w.in_land or w.key not in facts.done)
+    return tuple(sorted(todo, key=lambda w: (w.landed_at, w.key)))
+
+
+def reconcile(files: Sequence[LedgerFile], written: Mapping[str, int]) -> None:
+    """Check that rows read are rows loaded + dropped + quarantined, and that the destination took them.
+
+    `written` counts the rows that the destination says it received, by table.
+    Raises: ReconcileError; nothing may be committed.
+    """
+    expected: dict[str, int] = {}
+    for f in files:
+        if f.rows != f.loaded + f.dropped + f.quarantined:
+            raise ReconcileError(
+                f"`{f.table}`: the rows of a file do not add up",
+                where=f.key,
+                found=f"{f.loaded} loaded + {f.dropped} dropped + {f.quarantined} quarantined",
+                expected=f"{f.rows} rows",
+                hint="nothing was committed; please report this with the file",
+            )
+        expected[f.table] = expected.get(f.table, 0) + f.loaded
+    for table in sorted({*expected, *written}):
+        if expected.get(table, 0) != written.get(table, 0):
+            raise ReconcileError(
+                f"`{table}`: the destination received another number of rows than the gate accepted",
+                found=f"{written.get(table, 0)} rows written",
+                expected=f"{expected.get(table, 0)} rows accepted",
+                hint="nothing was committed; please report this",
+            )

@@ -1,0 +1,222 @@
+"""The three seams between deciding and doing: where files lie, where data comes from, where it goes.
+
+An adapter implements one of these and nothing else; adapters never know each other. Conformance
+suites for all three are in `penstock.testing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from penstock.ledger import Commit, Facts
+from penstock.schema.disposition import Disposition
+from penstock.schema.table import Table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+# ---------------------------------------------------------------------------------------- stores
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """A stored object. `modified_at` in Unix seconds; `etag` changes whenever the bytes do."""
+
+    key: str
+    size_bytes: int
+    modified_at: float
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """What was written: its size and the SHA-256 (hex) of the bytes that were read for it."""
+
+    key: str
+    size_bytes: int
+    sha256: str
+
+
+class Store(Protocol):
+    """A folder or a bucket prefix. Keys are relative, with `/` between their parts.
+
+    Every write is atomic (readers see all of it or nothing) and durable when the call returns.
+    """
+
+    url: str
+
+    def list(self, prefix: str = "") -> Iterator[Stat]:
+        """Every object below `prefix`, in no order; nothing for a folder that is not there."""
+        ...
+
+    def stat(self, key: str) -> Stat | None:
+        """The object at `key`, or None."""
+        ...
+
+    def open(self, key: str) -> BinaryIO:
+        """The bytes at `key` as a stream. Raises: NotFoundError."""
+        ...
+
+    def create(self, key: str, data: BinaryIO | bytes) -> Put:
+        """Write a new object from a stream, hashing as it goes.
+
+        Raises: ConflictError when `key` exists (its bytes are untouched); StoreError.
+        """
+        ...
+
+    def replace(self, key: str, data: bytes) -> Put:
+        """Write an object whether or not `key` exists. For small private files."""
+        ...
+
+    def adopt(self, source: Store, source_key: str, key: str) -> Put:
+        """Make the object `source_key` of another store a new object here, bytes unchanged.
+
+        The answer's SHA-256 is of the bytes read back from here after the write. A local store
+        links files of the same file system instead of copying them.
+        Raises: ConflictError when `key` exists; NotFoundError; StoreError.
+        """
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove an object; nothing happens if it is not there."""
+        ...
+
+    def digest(self, key: str) -> str:
+        """The SHA-256 (hex) of the bytes at `key`, read now. Raises: NotFoundError."""
+        ...
+
+
+# --------------------------------------------------------------------------------------- sources
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A file that a source can hand over.
+
+    `identity` tells this version of this file from every other; `extension` has no first dot
+    (`jsonl.gz`); `modified_at` in Unix seconds.
+    """
+
+    table: str
+    origin: str
+    identity: str
+    extension: str
+    size_bytes: int
+    modified_at: float
+
+
+class Source(Protocol):
+    """Something that data comes from."""
+
+    def offers(self, taken: frozenset[str], state: str | None) -> Sequence[Offer]:
+        """The files that are ready and whose identity is not in `taken`, oldest first.
+
+        `state` is the JSON text that the last committed extract left, or None.
+        """
+        ...
+
+    def open(self, offer: Offer) -> BinaryIO:
+        """The bytes of an offered file. Raises: StoreError."""
+        ...
+
+    def state(self, taken: Sequence[Offer], state: str | None) -> str | None:
+        """The state after these offers were taken, or None if the source keeps none."""
+        ...
+
+    def fingerprint(self) -> str | None:
+        """A cheap digest of everything on offer, taken or not; None if only `offers` can tell."""
+        ...
+
+
+# ---------------------------------------------------------------------------------- destinations
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """Accepted rows of one table as a stream of record batches of one schema.
+
+    `schema` is an Arrow schema that agrees with the table by `records.arrow.arrow_schema`.
+    """
+
+    schema: pa.Schema
+    batches: Iterable[pa.RecordBatch]
+
+
+class Transaction(Protocol):
+    """One load in the making; nothing is visible before `commit`, and `rollback` leaves nothing.
+
+    For each table: `shape` first, then any number of `write`s, with a further `shape` in between
+    whenever the table grew.
+    """
+
+    def shape(self, table: Table, disposition: Disposition) -> None:
+        """Create the table or grow it to `table`: new columns, wider types; never narrower.
+
+        The load-id column `_penstock_load_id` (text) is added by the destination.
+        Columns of type `null` are left out until their type is known.
+        """
+        ...
+
+    def write(self, table: Table, disposition: Disposition, data: Batches) -> int:
+        """Write rows; returns how many were received. `replace` empties the table once a load."""
+        ...
+
+    def keys(self, table: str, columns: Sequence[str]) -> pa.Table | None:
+        """The distinct values of some columns of a table as this load sees it; None: no such table."""
+        ...
+
+    def commit(self, commit: Commit) -> None:
+        """Make the rows, the ledger, the shapes and the state true at once, durably.
+
+        Raises: UncertainError when it cannot be known whether the commit happened.
+        """
+        ...
+
+    def rollback(self) -> None:
+        """Undo everything of this load."""
+        ...
+
+
+class Destination(Protocol):
+    """A warehouse: tables, and the ledger that says what is in them."""
+
+    url: str
+
+    def fingerprint(self) -> str | None:
+        """A cheap digest of the present state, told without loading a driver; None: cannot tell."""
+        ...
+
+    def lock(self, pipeline: str, holder: str) -> AbstractContextManager[None]:
+        """Hold the pipeline. Raises: LockHeldError, naming the holder."""
+        ...
+
+    def holder(self, pipeline: str) -> str | None:
+        """Who holds the pipeline now, or None."""
+        ...
+
+    def facts(self, pipeline: str) -> Facts:
+        """What is remembered of a pipeline; empty facts for a destination that is new."""
+        ...
+
+    def begin(self, pipeline: str, load_id: str) -> Transaction:
+        """Start a load. Called with the lock held."""
+        ...
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> pa.Table:
+        """Read with SQL; every table, the ledger included, is there under its own name.
+
+        Raises: NotFoundError for an unknown table; RefusedError for wrong SQL.
+        """
+        ...
+
+    def forget(self, pipeline: str, tables: Mapping[str, bool] | None = None) -> None:
+        """Drop a pipeline's tables and their ledger rows, for a rebuild; all of them if None."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and files."""
+        ...

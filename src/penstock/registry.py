@@ -1,0 +1,32 @@
+"""The parts list: which module implements which name, and what to install when it is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Where a part lives (`module:factory`), and the extra that brings what it needs."""
+
+    path: str
+    extra: str | None = None
+
+
+SOURCES = {
+    "filesystem": Part("penstock.sources.filesystem:FilesystemSource"),
+    "land": Part("penstock.sources.land:LandSource"),
+}
+
+STORES = {
+    "file": Part("penstock.stores.local:LocalStore"),
+    "s3": Part("penstock.stores.object:ObjectStore"),
+    "gs": Part("penstock.stores.object:ObjectStore"),
+    "az": Part("penstock.stores.object:ObjectStore"),
+    "memory": Part("penstock.stores.object:ObjectStore"),
+}
+
+DESTINATIONS = {
+    "duckdb": Part("penstock.destinations.duckdb:DuckDBDestination"),
+    "parquet": Part("penstock.destinations.parquet:ParquetDestination"),
+}
