@@ -59,7 +59,12 @@ class PenstockError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        facts = (("where", self.where), ("found", self.found), ("expected", self.expected), ("hint", self.hint))
+        facts = (
+            ("where", self.where),
+            ("found", self.found),
+            ("expected", self.expected),
+            ("hint", self.hint),
+        )
         return "\n".join([self.what, *(f"  {name}: {text}" for name, text in facts if text)])
 
     def __reduce__(self) -> tuple[object, ...]:

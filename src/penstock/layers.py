@@ -87,7 +87,9 @@ def quote(name: str) -> str:
     if name in (".", ".."):
         return name.replace(".", "%2E")
     coded = _SAFE.sub(lambda m: "".join(f"%{b:02X}" for b in m[0].encode()), name)
-    return "%5F" + coded[1:] if coded.startswith("_") else "%2E" + coded[1:] if coded.startswith(".") else coded
+    return (
+        "%5F" + coded[1:] if coded.startswith("_") else "%2E" + coded[1:] if coded.startswith(".") else coded
+    )
 
 
 def unquote(segment: str) -> str:

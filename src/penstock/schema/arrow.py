@@ -46,7 +46,11 @@ def from_arrow(arrow: Any) -> DataType:  # Any: pyarrow is untyped
         return Scalar(_KINDS[arrow])
     if pa.types.is_large_string(arrow) or pa.types.is_string_view(arrow):
         return t.TEXT
-    if pa.types.is_large_binary(arrow) or pa.types.is_fixed_size_binary(arrow) or pa.types.is_binary_view(arrow):
+    if (
+        pa.types.is_large_binary(arrow)
+        or pa.types.is_fixed_size_binary(arrow)
+        or pa.types.is_binary_view(arrow)
+    ):
         return t.BINARY
     if pa.types.is_decimal(arrow):
         return Decimal(arrow.precision, max(arrow.scale, 0)) if arrow.precision <= t.MAX_PRECISION else t.TEXT

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import reduce
 from typing import Any, TypeAlias
 
 
@@ -159,7 +158,10 @@ def merge(a: DataType, b: DataType) -> DataType:
 
 def merge_all(types: list[DataType]) -> DataType:
     """`merge` over a list; `null` for an empty one."""
-    return reduce(merge, types, NULL)
+    merged: DataType = NULL
+    for t in types:
+        merged = merge(merged, t)
+    return merged
 
 
 def _merge_structs(a: Struct, b: Struct) -> Struct:
@@ -245,7 +247,8 @@ class _Parser:
     def type(self) -> DataType:
         word = self.word().lower()
         if word in ("list", "array", "large_list", "list_"):
-            return List(self.inside("<", ">", self.type))
+            item: DataType = self.inside("<", ">", self.type)
+            return List(item)
         if word == "struct":
             return Struct(tuple(self.inside("<", ">", self.fields)))
         if word in ("decimal", "decimal128", "numeric"):
