@@ -9,9 +9,13 @@ integer that a float cannot hold exactly is looked for before it is converted.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import TypeAlias, TypeVar
+
+
+T = TypeVar("T")
 
 
 class Kind(StrEnum):
@@ -285,7 +289,7 @@ class _Parser:
         self.at = match.end()
         return int(match[1]), int(match[2] or 0)
 
-    def inside(self, left: str, right: str, what: Any) -> Any:  # Any: returns whatever `what` returns
+    def inside(self, left: str, right: str, what: Callable[[], T]) -> T:
         self.take(left)
         value = what()
         self.take(right)
