@@ -6,7 +6,7 @@ suites for all three are in `penstock.testing`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol
@@ -169,6 +169,10 @@ class Transaction(Protocol):
         """The distinct values of some columns of a table as this load sees it; None: no such table."""
         ...
 
+    def forget(self, tables: Sequence[str] | None) -> None:
+        """Drop tables of this pipeline and their ledger rows; all of them if None. For a rebuild."""
+        ...
+
     def commit(self, commit: Commit) -> None:
         """Make the rows, the ledger, the shapes and the state true at once, durably.
 
@@ -211,10 +215,6 @@ class Destination(Protocol):
 
         Raises: NotFoundError for an unknown table; RefusedError for wrong SQL.
         """
-        ...
-
-    def forget(self, pipeline: str, tables: Mapping[str, bool] | None = None) -> None:
-        """Drop a pipeline's tables and their ledger rows, for a rebuild; all of them if None."""
         ...
 
     def close(self) -> None:

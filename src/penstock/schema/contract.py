@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+from penstock.schema.table import Table
+from penstock.schema.types import NULL, DataType, merge
 
 
 class Mode(StrEnum):
@@ -29,3 +33,51 @@ class Contract:
     columns: Mode = Mode.EVOLVE
     data_type: Mode = Mode.QUARANTINE
     data_type_seen: Mode = Mode.EVOLVE
+
+
+def mode_for_column(table: Table, contract: Contract) -> Mode:
+    """What to do with a column that `table` does not have; a table without columns takes any."""
+    return contract.columns if table.columns else Mode.EVOLVE
+
+
+def mode_for_type(table: Table, contract: Contract, column: str) -> Mode:
+    """What to do with a value of `column` that its type cannot hold."""
+    known = table.column(column)
+    if known is None or known.type == NULL:
+        return Mode.EVOLVE
+    return contract.data_type if known.declared else contract.data_type_seen
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What a contract says of the types that some data brings.
+
+    `grow` may be taken into the table; `columns` are unknown and may not, `types` are wider than
+    declared and may not: their mode says what becomes of the rows or values concerned.
+    """
+
+    grow: Mapping[str, DataType]
+    columns: Mapping[str, Mode]
+    types: Mapping[str, Mode]
+
+
+def rule_on(table: Table, contract: Contract, seen: Mapping[str, DataType]) -> Ruling:
+    """Sort what data brings by what the contract says of it. `freeze` is among the modes returned."""
+    grow: dict[str, DataType] = {}
+    columns: dict[str, Mode] = {}
+    types: dict[str, Mode] = {}
+    for name, kind in seen.items():
+        known = table.column(name)
+        if known is None:
+            mode = mode_for_column(table, contract)
+            if mode is Mode.EVOLVE:
+                grow[name] = kind
+            else:
+                columns[name] = mode
+        elif merge(known.type, kind) != known.type:
+            mode = mode_for_type(table, contract, name)
+            if mode is Mode.EVOLVE:
+                grow[name] = kind
+            else:
+                types[name] = mode
+    return Ruling(grow, columns, types)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias, TypeVar
 
-
 T = TypeVar("T")
 
 
@@ -218,7 +217,7 @@ def _merge_times(a: DataType, b: DataType) -> DataType:
 # ------------------------------------------------------------------------------------ text form
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SYNONYMS = {
+_SYNONYMS: dict[str, DataType] = {
     "string": TEXT, "utf8": TEXT, "large_string": TEXT, "large_utf8": TEXT, "varchar": TEXT, "str": TEXT,
     "boolean": BOOL, "bool_": BOOL, "integer": INT64, "int": INT64, "bigint": INT64, "long": INT64,
     "float": FLOAT64, "double": FLOAT64, "float16": Scalar(Kind.FLOAT32), "date32": DATE, "date64": DATE,

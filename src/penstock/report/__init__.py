@@ -1,0 +1,1 @@
+"""Facts about runs, and what people read of them."""
