@@ -1,6 +1,7 @@
 """What happened in a run, as plain values: events while it goes on, a result when it is over.
 
-Progress bars, log lines, `--json` and the summary are all drawn from these.
+Progress bars, log lines, `--json` and the summary are all drawn from these, and so are the answers
+of `plan`, `status` and `quarantine`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
-from penstock.gate.verdict import Finding
+from penstock.gate.verdict import Broken, Finding
+from penstock.ledger import LedgerLoad
+from penstock.plan import Step
 from penstock.schema.table import Change
 
 
@@ -137,3 +140,141 @@ class RunResult:
     def exit_code(self) -> int:
         """The first pipeline's that did not succeed; 0 if all did."""
         return next((p.exit_code for p in self.pipelines if p.exit_code), 0)
+
+
+# ------------------------------------------------------------------------------------ what would
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTable:
+    """What a run would do to one table. Units: counts of files, bytes and rows.
+
+    Files waiting lie in land (`in_land`), in raw history only (`in_raw_hist`) or are still
+    `on_offer` at the source. `rows` and what follows from them are None when the files were not
+    read, and `findings` are what the gate would say of whole files.
+    """
+
+    table: str
+    in_land: int = 0
+    in_raw_hist: int = 0
+    on_offer: int = 0
+    size_bytes: int = 0
+    rows: int | None = None
+    accepted: int | None = None
+    dropped: int | None = None
+    quarantined: int | None = None
+    broken: Mapping[str, int] = field(default_factory=dict)
+    discarded: Mapping[str, int] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
+    findings: tuple[FileFinding, ...] = ()
+
+    @property
+    def files(self) -> int:
+        """All files that wait, wherever they lie."""
+        return self.in_land + self.in_raw_hist + self.on_offer
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPipeline:
+    """What a run of one pipeline would do: the very steps, and what they come to by table.
+
+    `error` is the rendered error that a run would end with, if any.
+    """
+
+    pipeline: str
+    steps: tuple[Step, ...] = ()
+    tables: tuple[PlannedTable, ...] = ()
+    error: str | None = None
+    exit_code: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlanResult:
+    """What a run would do, pipelines in the order in which they would run.
+
+    `quick` plans did not read the files.
+    """
+
+    pipelines: tuple[PlannedPipeline, ...]
+    quick: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """The first pipeline's whose run would not succeed; 0 if all would."""
+        return next((p.exit_code for p in self.pipelines if p.exit_code), 0)
+
+
+# --------------------------------------------------------------------------------------- what is
+
+
+@dataclass(frozen=True, slots=True)
+class TableTotals:
+    """One table over all its loads. Units: counts; `refused` files were set aside whole."""
+
+    table: str
+    files: int = 0
+    rows: int = 0
+    loaded: int = 0
+    dropped: int = 0
+    quarantined: int = 0
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineStatus:
+    """How a pipeline stands.
+
+    `waiting_*` lie in land or raw history and are not loaded; `on_offer` counts the files at the
+    source that were not taken (None: the source was not asked); `holder` has the lock now.
+    """
+
+    pipeline: str
+    destination: str
+    last_load: LedgerLoad | None = None
+    tables: tuple[TableTotals, ...] = ()
+    waiting_files: int = 0
+    waiting_bytes: int = 0
+    on_offer: int | None = None
+    holder: str | None = None
+
+
+# ------------------------------------------------------------------------------------ quarantine
+
+
+class Kept(StrEnum):
+    """What an entry of the quarantine holds: rows of a file, or a file as a whole."""
+
+    ROWS = "rows"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineEntry:
+    """One object of the quarantine.
+
+    `key` is that of the landed file it came from. `rows` is None for a file that was set aside
+    whole, `broken` counts rows by rule, `reason` says why a whole file is here. `replayed` entries
+    have been loaded since. Units: `landed_at` in Unix seconds.
+    """
+
+    pipeline: str
+    table: str
+    key: str
+    kept: Kept
+    size_bytes: int
+    landed_at: int
+    rows: int | None = None
+    broken: Mapping[str, int] = field(default_factory=dict)
+    reason: str | None = None
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedRow:
+    """One quarantined row: where it stood (`row` counts from 1), what it broke, its text as it came."""
+
+    table: str
+    key: str
+    row: int
+    broken: tuple[Broken, ...]
+    raw: str
