@@ -24,7 +24,10 @@ _KINDS = {arrow: kind for kind, arrow in _SCALARS.items() if kind not in (Kind.U
 
 
 def to_arrow(kind: DataType) -> Any:  # Any: pyarrow is untyped
-    """The Arrow type that carries values of `kind`; `uuid` and `json` travel as strings."""
+    """The Arrow type that carries values of `kind`; `uuid` and `json` travel as strings.
+
+    So does an object whose keys are not known yet: as the text `{}`.
+    """
     if isinstance(kind, Scalar):
         return _SCALARS[kind.kind]
     if isinstance(kind, Decimal):
@@ -33,6 +36,8 @@ def to_arrow(kind: DataType) -> Any:  # Any: pyarrow is untyped
         return pa.timestamp(kind.unit, tz="UTC" if kind.zone else None)
     if isinstance(kind, List):
         return pa.list_(to_arrow(kind.item))
+    if not kind.fields:
+        return pa.string()
     return pa.struct([pa.field(n, to_arrow(f)) for n, f in kind.fields])
 
 

@@ -1,0 +1,211 @@
+"""JSON lines to Arrow in one call, and everything that call would let pass.
+
+`pyarrow.json` is strict given a schema, with exceptions that are guarded here: invalid UTF-8, NaN
+and infinity, numbers that a float would round, a bare `null` line (which crashes it when it comes
+first), two objects on one line, and times, which it reads loosely: they come as text and are cast.
+Rows that look wrong after the parse are `suspects`: the salvage looks at those lines one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pj
+from penstock.records.cast import cast_text
+
+from penstock.records.observe import EXACT_INTEGERS
+from penstock.schema import types as t
+from penstock.schema.arrow import arrow_schema, to_arrow
+from penstock.schema.table import Table
+from penstock.schema.types import DataType, Decimal, List, Struct
+
+# pyarrow ships no types: its values are Any in this module.
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How a table's columns are asked of the JSON parser.
+
+    `asked` is the schema that is asked for, `target` the table's; `casts` are the columns in which
+    the two differ; `floats` those that hold floats at any depth; `raw_json` says that some column
+    holds JSON text at some depth, which the parser cannot give.
+    """
+
+    asked: Any
+    target: Any
+    casts: Mapping[str, DataType]
+    floats: tuple[str, ...]
+    raw_json: bool
+
+
+@lru_cache(maxsize=64)
+def wire_of(table: Table) -> Wire:
+    """The wire form of a table. Cached, because every chunk of a table asks for it."""
+    asked = {c.name: wire_type(c.type) for c in table.columns}
+    return Wire(
+        asked=pa.schema(list(asked.items())),
+        target=arrow_schema(table),
+        casts={c.name: c.type for c in table.columns if c.type != t.NULL and needs_cast(c.type)},
+        floats=tuple(c.name for c in table.columns if holds(c.type, t.is_float)),
+        raw_json=any(holds(c.type, lambda k: k == t.JSON) for c in table.columns),
+    )
+
+
+def wire_type(kind: DataType) -> Any:
+    """What the parser is asked for in place of `kind`."""
+    if isinstance(kind, List):
+        return pa.list_(wire_type(kind.item))
+    if isinstance(kind, Struct):
+        return pa.struct([(n, wire_type(f)) for n, f in kind.fields])
+    plain = isinstance(kind, Decimal) or t.is_numeric(kind) or kind in (t.BOOL, t.NULL)
+    return to_arrow(kind) if plain else pa.string()
+
+
+def needs_cast(kind: DataType) -> bool:
+    """Whether what the parser gives must be converted or checked to be a `kind`."""
+    return holds(kind, lambda k: k != t.TEXT and k != t.JSON and pa.types.is_string(wire_type(k))) or holds(
+        kind, lambda k: k == Struct(())
+    )
+
+
+def holds(kind: DataType, what: Callable[[DataType], bool]) -> bool:
+    """Whether `what` is true of any scalar in a type (an empty struct counts as one)."""
+    if isinstance(kind, List):
+        return holds(kind.item, what)
+    if isinstance(kind, Struct) and kind.fields:
+        return any(holds(f, what) for _, f in kind.fields)
+    return what(kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Lines as rows. `offsets` are the lines of the rows, None if there is no blank line.
+
+    `suspects` are rows (not lines) that must be looked at before they may go on.
+    """
+
+    batch: pa.RecordBatch
+    offsets: list[int] | None
+    suspects: frozenset[int]
+
+
+def read_lines(data: bytes, wire: Wire) -> Lines | None:
+    """Lines as rows of the wire's table; None if the parser refuses any of them."""
+    if not _is_sound(data):
+        return None
+    if not data.strip():
+        return Lines(pa.RecordBatch.from_pylist([], schema=wire.target), [], frozenset())
+    try:
+        rows = pj.read_json(
+            pa.BufferReader(data),
+            read_options=pj.ReadOptions(use_threads=False, block_size=len(data) + 1),
+            parse_options=pj.ParseOptions(explicit_schema=wire.asked, unexpected_field_behavior="error"),
+        )
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowCapacityError, UnicodeDecodeError):
+        return None  # the salvage finds out which line, and why
+    offsets = None
+    if rows.num_rows != data.count(b"\n") + (not data.endswith(b"\n")):
+        offsets = [i for i, line in enumerate(data.split(b"\n")) if line.strip()]
+        if len(offsets) != rows.num_rows:
+            return None
+    return _to_lines(rows, wire, offsets)
+
+
+def _is_sound(data: bytes) -> bool:
+    if data.lstrip().startswith(b"null"):
+        return False
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _to_lines(rows: Any, wire: Wire, offsets: list[int] | None) -> Lines:
+    columns = {name: one_array(rows.column(name)) for name in wire.asked.names}
+    suspects = set(_empty_rows(list(columns.values())))
+    for name in wire.floats:
+        suspects.update(_suspect_floats(columns[name]))
+    for name, kind in wire.casts.items():
+        columns[name], bad = cast_wire(columns[name], kind)
+        suspects.update(bad)
+    batch = pa.RecordBatch.from_arrays([columns[f.name] for f in wire.target], schema=wire.target)
+    return Lines(batch, offsets, frozenset(suspects))
+
+
+def one_array(column: Any) -> Any:
+    """A chunked column as one array."""
+    whole = column.combine_chunks()
+    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
+
+
+def _empty_rows(columns: list[Any]) -> list[int]:
+    """Rows in which every column is null: `{}`, or a bare `null` that is no record at all."""
+    if not columns or not all(column.null_count for column in columns):
+        return []
+    empty = columns[0].is_null()
+    for column in columns[1:]:
+        empty = pc.and_(empty, column.is_null())
+    return _where(empty)
+
+
+def _suspect_floats(column: Any) -> list[int]:
+    """Rows that hold NaN, infinity or numbers so large that the parser may have rounded them."""
+    if pa.types.is_struct(column.type):
+        return [row for part in column.flatten() for row in _suspect_floats(part)]
+    if pa.types.is_list(column.type):
+        inner = _suspect_floats(pc.list_flatten(column))
+        return (
+            pc.take(pc.list_parent_indices(column), pa.array(inner, pa.int64())).to_pylist() if inner else []
+        )
+    if not pa.types.is_floating(column.type):
+        return []
+    limits = pc.min_max(column)
+    low, high = limits["min"].as_py(), limits["max"].as_py()
+    tame = low is None or (low > -EXACT_INTEGERS and high < EXACT_INTEGERS)
+    if tame and not pc.any(pc.is_nan(column)).as_py():
+        return []
+    return _where(pc.invert(pc.less(pc.abs(column), float(EXACT_INTEGERS))))
+
+
+def cast_wire(column: Any, kind: DataType) -> tuple[Any, Sequence[int]]:
+    """A column as parsed turned into `kind`, and the rows where that cannot be done."""
+    if kind == Struct(()):
+        return pc.if_else(column.is_valid(), pa.scalar("{}"), pa.scalar(None, pa.string())), ()
+    if isinstance(kind, Struct):
+        parts = [cast_wire(part, f) for part, (_, f) in zip(_fields(column), kind.fields, strict=True)]
+        fields = [pa.field(n, to_arrow(f)) for n, f in kind.fields]
+        whole = pa.StructArray.from_arrays([p for p, _ in parts], fields=fields, mask=column.is_null())
+        return whole, [row for _, bad in parts for row in bad]
+    if isinstance(kind, List):
+        items, bad = cast_wire(pc.list_flatten(column), kind.item)
+        lengths = pc.fill_null(pc.list_value_length(column), 0)
+        ends = pc.cumulative_sum(lengths.cast(pa.int32()))
+        starts = pa.concat_arrays([pa.array([0], pa.int32()), ends])
+        lists = pa.ListArray.from_arrays(starts, items, type=to_arrow(kind), mask=column.is_null())
+        return lists, _parents(column, bad)
+    if kind == t.TEXT or not pa.types.is_string(column.type):
+        return column, ()
+    return cast_text(column, kind)
+
+
+def _parents(lists: Any, items: Sequence[int]) -> list[int]:
+    """The rows of a list column that some of its items belong to."""
+    if not len(items):
+        return []
+    return pc.take(pc.list_parent_indices(lists), pa.array(items, pa.int64())).to_pylist()  # type: ignore[no-any-return]
+
+
+def _fields(column: Any) -> list[Any]:
+    return [column.field(i) for i in range(column.type.num_fields)]
+
+
+def _where(mask: Any) -> list[int]:
+    return pc.indices_nonzero(pc.fill_null(mask, False)).to_pylist()  # type: ignore[no-any-return]
