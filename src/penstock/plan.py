@@ -6,12 +6,11 @@ in as arguments, and so does the time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from penstock import layers
-from penstock.gate.verdict import Policy
 from penstock.ledger import Facts, Waiting, waiting
 from penstock.ports import Offer
 
@@ -75,31 +74,20 @@ class Plan:
     steps: tuple[Step, ...] = ()
 
 
-def plan_drain(pipeline: str, facts: Facts, found: Sequence[Waiting], policy: Policy) -> Plan:
+def plan_drain(pipeline: str, facts: Facts, found: Sequence[Waiting]) -> Plan:
     """Load whatever the layers hold that the ledger does not.
 
-    Every file is judged before the first is kept, every file is kept before the load that has its
-    rows, and `policy` says how many files share a load.
+    Every file is judged before the first is kept, and every file is kept before the load that has
+    its rows. What a failing verdict reaches is decided when the verdicts are known.
     """
     todo = waiting(facts, found)
     clear = [Clear(pipeline, w.table, w.key) for w in todo if w.key in facts.done]
     fresh = [w for w in todo if w.key not in facts.done]
     judge = [Judge(pipeline, w.table, w.key, w.size_bytes) for w in fresh]
     keep = [Keep(pipeline, w.table, w.key) for w in fresh if w.in_land]
-    loads = [
-        Load(pipeline, tuple(sorted({w.table for w in group})), tuple(w.key for w in group))
-        for group in _groups(fresh, policy)
-    ]
-    return Plan(pipeline, (*clear, *judge, *keep, *loads))
-
-
-def _groups(files: Sequence[Waiting], policy: Policy) -> list[list[Waiting]]:
-    if policy is Policy.ALL or not files:
-        return [list(files)] if files else []
-    groups: dict[str, list[Waiting]] = {}
-    for w in files:
-        groups.setdefault(w.table if policy is Policy.PER_TABLE else w.key, []).append(w)
-    return list(groups.values())
+    tables = tuple(sorted({w.table for w in fresh}))
+    load = [Load(pipeline, tables, tuple(w.key for w in fresh))] if fresh else []
+    return Plan(pipeline, (*clear, *judge, *keep, *load))
 
 
 def plan_extract(
@@ -126,11 +114,11 @@ def plan_extract(
     return Plan(pipeline, tuple(steps))
 
 
-def plan_after(pipeline: str, extract: Plan, policy: Policy, known: Mapping[str, Waiting]) -> Plan:
-    """What follows an extract: the drain of everything that it lands, on top of `known` files."""
+def plan_after(pipeline: str, extract: Plan) -> Plan:
+    """What follows an extract: the drain of everything that it lands."""
     landed = [
         Waiting(s.key, s.table, s.landed_at, s.offer.size_bytes, True, False, s.offer.modified_at)
         for s in extract.steps
         if isinstance(s, Land)
     ]
-    return plan_drain(pipeline, Facts(), [*known.values(), *landed], policy)
+    return plan_drain(pipeline, Facts(), landed)

@@ -87,7 +87,8 @@ def _fits_decimal(value: Any, known: Decimal) -> bool:  # Any: decoded JSON
 def _fits_float(value: Any) -> bool:  # Any: decoded JSON
     if isinstance(value, bool) or not isinstance(value, int | Exact):
         return False
-    return abs(value) <= EXACT_INTEGERS or _held_by_float(value)
+    number: int | Exact = value
+    return abs(number) <= EXACT_INTEGERS or _held_by_float(number)
 
 
 def _held_by_float(value: int | Exact) -> bool:
