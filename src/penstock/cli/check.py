@@ -1,0 +1,61 @@
+"""`penstock check`: whether the project is right, without running any of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from penstock.cli import options
+from penstock.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from penstock.project.spec import Project
+    from penstock.report.text import Line
+
+
+def check(
+    context: typer.Context,
+    json_schema: Annotated[
+        bool, typer.Option("--json-schema", help="Print the JSON Schema of penstock.yml, for editors.")
+    ] = False,
+    project: options.Project = None,
+    environment: options.Environment = None,
+    json: options.Json = False,
+) -> None:
+    """Validate the project without running anything."""
+    terminal: Terminal = context.obj
+    terminal.json = json
+    if json_schema:
+        from penstock.project.json_schema import json_schema as schema
+
+        terminal.json = True
+        terminal.answer(schema, lambda: ())
+        return
+    from penstock.cli.opening import opened
+
+    with opened(terminal, project, environment) as session:
+        terminal.answer(lambda: _document(session.project), lambda: _lines(session.project))
+
+
+def _document(project: Project) -> dict[str, object]:
+    return {
+        "ok": True,
+        "name": project.name,
+        "root": str(project.root),
+        "environment": project.environment,
+        "pipelines": [
+            {"pipeline": name, "source": spec.source.type, "tables": list(spec.tables)}
+            for name, spec in project.pipelines.items()
+        ],
+    }
+
+
+def _lines(project: Project) -> list[Line]:
+    from penstock.report.text import counted, good, line
+
+    tables = sum(len(spec.tables) for spec in project.pipelines.values())
+    facts = [counted(len(project.pipelines), "pipeline"), counted(tables, "table")]
+    if project.environment:
+        facts.append(f"environment {project.environment}")
+    return [line(good("ok"), f": {project.name}, {', '.join(facts)}")]

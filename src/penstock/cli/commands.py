@@ -1,0 +1,73 @@
+"""The commands, in the order in which a person meets them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from penstock.cli.check import check
+from penstock.cli.generate import HELP as GENERATE_HELP
+from penstock.cli.generate import generate
+from penstock.cli.plan import plan
+from penstock.cli.quarantine import quarantine
+from penstock.cli.run import rebuild, run
+from penstock.cli.show import show
+from penstock.cli.start import init
+from penstock.cli.status import status
+from penstock.cli.terminal import Terminal
+from penstock.version import __version__
+
+app = typer.Typer(
+    name="penstock",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"penstock {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True, epilog="penstock COMMAND --help tells more of a command.")
+def penstock(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Print where an error comes from; works after a command, too.")
+    ] = False,
+) -> None:
+    """Land it, check it, keep it for ever, load it exactly once."""
+    del version, debug  # the one was answered already, the other is read by `cli.main`
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+app.command()(init)
+app.command(help=GENERATE_HELP)(generate)
+app.command()(check)
+app.command()(plan)
+app.command()(run)
+app.command()(status)
+app.command()(show)
+app.add_typer(quarantine, name="quarantine")
+app.command()(rebuild)
+
+
+def run_command(arguments: Sequence[str], terminal: Terminal) -> int:
+    """Run what the arguments ask for; returns the exit code.
+
+    Raises: whatever the command does; `cli.failure` explains it.
+    """
+    command = typer.main.get_command(app)
+    if "_PENSTOCK_COMPLETE" in terminal.environ:
+        command.main(list(arguments), prog_name="penstock")
+    with command.make_context("penstock", list(arguments), obj=terminal) as context:
+        command.invoke(context)
+    return 0

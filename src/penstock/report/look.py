@@ -1,0 +1,99 @@
+"""What needs a person's look, and the command that shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from penstock.gate.verdict import Action
+from penstock.report.facts import PipelineStatus, PlanResult, RunResult, Status
+from penstock.report.text import Line, Span, counted, grid, line, strong, warn
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Something that needs a look: what it is, and the command that shows more."""
+
+    what: str
+    command: str
+
+
+_ENDS = {Status.REFUSED: "was refused", Status.FAILED: "could not be finished"}
+
+
+def run_looks(result: RunResult) -> tuple[Look, ...]:
+    """What a run leaves to look at, the gravest first."""
+    failed = [
+        Look(f"`{p.pipeline}` {_ENDS[p.status]}", f"penstock plan {_word(p.pipeline)}")
+        for p in result.pipelines
+        if p.status in _ENDS
+    ]
+    files = [
+        look
+        for p in result.pipelines
+        for look in _aside(p.pipeline, sum(f.finding.action is Action.QUARANTINE for f in p.findings))
+    ]
+    rows = [
+        look
+        for p in result.pipelines
+        for t in p.tables
+        for look in _quarantined(t.table, t.quarantined, "quarantined")
+    ]
+    dropped = [
+        Look(f"{counted(t.dropped, 'row')} of `{t.table}` dropped", f"penstock status {_word(p.pipeline)}")
+        for p in result.pipelines
+        for t in p.tables
+        if t.dropped
+    ]
+    return (*failed, *files, *rows, *dropped)
+
+
+def plan_looks(result: PlanResult) -> tuple[Look, ...]:
+    """The pipelines whose run would not succeed."""
+    return tuple(
+        Look(
+            f"a run of `{p.pipeline}` would end with the error above", f"penstock status {_word(p.pipeline)}"
+        )
+        for p in result.pipelines
+        if p.error
+    )
+
+
+def status_looks(statuses: Sequence[PipelineStatus]) -> tuple[Look, ...]:
+    """What is left to do or to see."""
+    looks: list[Look] = []
+    for s in statuses:
+        ready = s.waiting_files + (s.on_offer or 0)
+        if ready:
+            what = f"{counted(ready, 'file')} of `{s.pipeline}` {'waits' if ready == 1 else 'wait'}"
+            looks.append(Look(what, f"penstock run {_word(s.pipeline)}"))
+        looks += _aside(s.pipeline, sum(t.refused for t in s.tables))
+        for t in s.tables:
+            looks += _quarantined(t.table, t.quarantined, "in quarantine")
+    return tuple(looks)
+
+
+def _aside(pipeline: str, files: int) -> list[Look]:
+    what = f"{counted(files, 'file')} of `{pipeline}` set aside whole"
+    return [Look(what, f"penstock quarantine list {_word(pipeline)}")] if files else []
+
+
+def _quarantined(table: str, rows: int, state: str) -> list[Look]:
+    what = f"{counted(rows, 'row')} of `{table}` {state}"
+    return [Look(what, f"penstock quarantine show {_word(table)}")] if rows else []
+
+
+def _word(name: str) -> str:
+    # Quoted as a POSIX shell wants it, so that the command can be pasted.
+    plain = name and all(c.isalnum() or c in "_-./" for c in name) and not name.startswith("-")
+    return name if plain else "'" + name.replace("'", "'\\''") + "'"
+
+
+def closing(looks: Sequence[Look], otherwise: Line) -> list[Line]:
+    """The end of a summary: what needs a look, or the line that says nothing does."""
+    if not looks:
+        return [otherwise]
+    if len(looks) == 1:
+        return [line(warn("needs a look: "), f"{looks[0].what}: ", strong(looks[0].command))]
+    rows: list[list[str | Span]] = [[look.what, strong(look.command)] for look in looks]
+    return [line(warn("needs a look:")), *grid(rows, "ll")]
