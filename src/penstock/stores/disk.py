@@ -123,15 +123,19 @@ def write_all(fd: int, data: memoryview) -> None:
         data = data[os.write(fd, data) :]
 
 
-def publish(temp: Path, path: Path, root: Path, *, replace: bool = False) -> None:
-    """Give a finished, synced file its name, durably: whole, at once, parent folders included.
+def nearest(folder: Path) -> Path:
+    """The folder itself, or the first of its parents that is there. Raises: OSError."""
+    while not folder.exists():
+        folder = folder.parent
+    return folder
+
+
+def publish(temp: Path, path: Path, top: Path, *, replace: bool = False) -> None:
+    """Give a finished, synced file its name, durably: whole, at once, parent folders up to `top` included.
 
     The file keeps its old name too, unless `replace`.
     Raises: FileExistsError if the name is taken and not to be replaced; OSError.
     """
-    top = root
-    while not top.exists():
-        top = top.parent
     for _ in range(_TRIES):
         make_folder(path.parent)
         try:

@@ -13,7 +13,16 @@ from urllib.parse import unquote, urlsplit
 
 from penstock.errors import ConflictError, NotFoundError, ProjectError, StoreError
 from penstock.ports import Put, Stat, Store
-from penstock.stores.disk import Scratch, fault, faults, publish, remove_empty, sync_folder, write_all
+from penstock.stores.disk import (
+    Scratch,
+    fault,
+    faults,
+    nearest,
+    publish,
+    remove_empty,
+    sync_folder,
+    write_all,
+)
 from penstock.stores.key import SCRATCH, check_key, check_prefix, is_scratch
 from penstock.stores.stream import PIECE_BYTES, as_stream, pieces, sha256_of
 
@@ -21,6 +30,8 @@ from penstock.stores.stream import PIECE_BYTES, as_stream, pieces, sha256_of
 _NO_LINK = frozenset(
     {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 )
+# what a listing passes over: files that vanished, links that lead nowhere or round in a circle
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
 class LocalStore:
@@ -47,24 +58,28 @@ class LocalStore:
 
     def _walk(self, path: str, prefix: str, above: frozenset[tuple[int, int]]) -> Iterator[Stat]:
         try:
-            seen = _identity(path)
+            here = os.stat(path)  # noqa: PTH116  # scandir's own paths are text
+            seen = here.st_dev, here.st_ino
+            if seen in above:
+                return  # a symbolic link leads back up
             entries = os.scandir(path)
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
             raise fault("list", Path(path), error) from error
-        if seen in above:
-            return  # a symbolic link leads back up
         with entries, faults("list", Path(path)):
             for entry in entries:
                 key = prefix + entry.name
-                if entry.is_dir():
-                    if not is_scratch(f"{key}/"):
-                        yield from self._walk(entry.path, f"{key}/", above | {seen})
-                    continue
-                found = _stat(entry.path)
-                if found is not None:
+                try:
+                    found = entry.stat()
+                except OSError as error:
+                    if error.errno in _GONE:
+                        continue
+                    raise
+                if stat.S_ISREG(found.st_mode):
                     yield _answer(key, found)
+                elif stat.S_ISDIR(found.st_mode) and not is_scratch(f"{key}/"):
+                    yield from self._walk(entry.path, f"{key}/", above | {seen})
 
     def stat(self, key: str) -> Stat | None:
         """The file at `key`, or None."""
@@ -94,12 +109,12 @@ class LocalStore:
 
         Raises: ConflictError when `key` exists; StoreError.
         """
-        path = self._target(key)
+        path, top = self._target(key)
         self._refuse_taken(path, key)
         with self._scratch.file() as (fd, temp):
             put = _copy(as_stream(data), fd, key, path)
             try:
-                publish(temp, path, self.root)
+                publish(temp, path, top)
             except FileExistsError:
                 raise _taken(path, key, self.url) from None
             except OSError as error:
@@ -108,11 +123,11 @@ class LocalStore:
 
     def replace(self, key: str, data: bytes) -> Put:
         """Write a file whether or not `key` exists. Raises: StoreError."""
-        path = self._target(key)
+        path, top = self._target(key)
         with self._scratch.file() as (fd, temp):
             put = _copy(as_stream(data), fd, key, path)
             with faults("write", path):
-                publish(temp, path, self.root, replace=True)
+                publish(temp, path, top, replace=True)
         return put
 
     def adopt(self, source: Store, source_key: str, key: str) -> Put:
@@ -120,9 +135,9 @@ class LocalStore:
 
         Raises: ConflictError when `key` exists; NotFoundError; StoreError.
         """
-        path = self._target(key)
+        path, _ = self._target(key)
         self._refuse_taken(path, key)
-        if isinstance(source, LocalStore) and self._link(source, source_key, path, key):
+        if isinstance(source, LocalStore) and self._link(source, source_key, key):
             return self._read_back(key)
         with source.open(source_key) as stream:
             put = self.create(key, stream)
@@ -138,13 +153,14 @@ class LocalStore:
             )
         return back
 
-    def _link(self, source: LocalStore, source_key: str, path: Path, key: str) -> bool:
-        """Link the source's file to `path`; False if this file system or its rules forbid it."""
+    def _link(self, source: LocalStore, source_key: str, key: str) -> bool:
+        """Link the source's file to `key`; False if this file system or its rules forbid it."""
+        path, top = self._target(key)
         origin = (source.root / check_key(source_key)).resolve()
         with source._open(source_key, 0) as file, faults("sync", origin):
             os.fsync(file.fileno())  # whoever dropped the file there may not have
         try:
-            publish(origin, path, self.root)
+            publish(origin, path, top)
         except FileExistsError:
             raise _taken(path, key, self.url) from None
         except FileNotFoundError:
@@ -162,7 +178,7 @@ class LocalStore:
 
     def delete(self, key: str) -> None:
         """Remove a file, and the folders that it leaves empty. Raises: StoreError."""
-        path = self._target(key)
+        path, _ = self._target(key)
         with faults("delete", path):
             if path.is_dir() and not path.is_symlink():
                 return
@@ -176,10 +192,14 @@ class LocalStore:
         """The SHA-256 (hex) of the file at `key`, read now. Raises: NotFoundError; StoreError."""
         return self._read_back(key).sha256
 
-    def _target(self, key: str) -> Path:
-        """The path to write `key` at. Raises: StoreError if a symbolic link leads out of the store."""
+    def _target(self, key: str) -> tuple[Path, Path]:
+        """The path to write `key` at, and the nearest folder of the root that is there already.
+
+        Raises: StoreError if a symbolic link leads out of the store.
+        """
         path = self.root / check_key(key)
         with faults("write", path):
+            top = nearest(self.root)
             inside = path.parent.resolve().is_relative_to(self.root.resolve())
         if not inside:
             raise StoreError(
@@ -188,7 +208,7 @@ class LocalStore:
                 found=str(path.parent.resolve()),
                 hint="replace the link by a real folder, or give the store the folder it points to",
             )
-        return path
+        return path, top
 
     def _refuse_taken(self, path: Path, key: str) -> None:
         with faults("write", path):
@@ -223,15 +243,10 @@ def _copy(data: BinaryIO, fd: int, key: str, path: Path) -> Put:
     return Put(key, size, sha.hexdigest())
 
 
-def _identity(path: str) -> tuple[int, int]:
-    found = os.stat(path)  # noqa: PTH116  # scandir's own paths are text
-    return found.st_dev, found.st_ino
-
-
-def _stat(path: str | Path) -> os.stat_result | None:
+def _stat(path: Path) -> os.stat_result | None:
     """What is known of a regular file; None if it is none, or not there any more."""
     try:
-        found = os.stat(path)  # noqa: PTH116  # scandir's own paths are text
+        found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
     return found if stat.S_ISREG(found.st_mode) else None
