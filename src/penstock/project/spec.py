@@ -1,17 +1,22 @@
 """The project file as typed values. `project.load` reads them; `project.json_schema` describes them.
 
-Every model forbids unknown keys. Relative paths are relative to the project's folder
-(`Project.root`); `project.load` leaves them as written.
+Every model forbids unknown keys, and an empty value (`tables:` with nothing behind it) means the
+default. Relative paths are relative to the project's folder (`Project.root`) and are left as
+written; `project.places` resolves them. The short forms that a project file may use
+(`contract: freeze`, `primary_key: id`, a URL for a destination) are in `project.short`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from penstock.gate.verdict import Action, Policy
+from penstock.project import short, words
 from penstock.schema.contract import Mode
 from penstock.schema.disposition import WriteMode
 
@@ -19,50 +24,98 @@ from penstock.schema.disposition import WriteMode
 class Spec(BaseModel):
     """The root of all project values: frozen, and strict about unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, data: Any) -> Any:  # Any: what a project file holds, not yet checked
+        """Leave out keys without a value, except where having none is a choice of its own."""
+        if not isinstance(data, dict) or None not in data.values():
+            return data
+        optional = {name for name, f in cls.model_fields.items() if f.default is None}
+        optional |= {f.alias for f in cls.model_fields.values() if f.alias and f.default is None}
+        return {k: v for k, v in data.items() if v is not None or k in optional or not known(cls, k)}
+
+
+def known(model: type[BaseModel], key: str) -> bool:
+    """Whether `key` is a field of `model`, by its name or its alias."""
+    return key in model.model_fields or any(f.alias == key for f in model.model_fields.values())
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(short.names, json_schema_input_type=str | tuple[str, ...])]
+Place = Annotated[str, AfterValidator(words.place)]
+Count = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0)]
 
 
 class LayersSpec(Spec):
     """Where files lie: a folder or an object-store URL for each layer."""
 
-    land: str = "data/land"
-    raw_hist: str = "data/raw_hist"
-    quarantine: str = "data/quarantine"
+    land: Place = "data/land"
+    """Files as they arrived, until they have their verdict."""
+    raw_hist: Place = "data/raw_hist"
+    """The same files, byte for byte, kept for ever."""
+    quarantine: Place = "data/quarantine"
+    """Rows and files that broke a rule, with the reason."""
 
 
 class DuckDBSpec(Spec):
     """A DuckDB file. Units: `memory_limit` as DuckDB writes it, such as `1GB`."""
 
     type: Literal["duckdb"] = "duckdb"
-    path: str
-    schema_name: Annotated[str, Field(alias="schema")] = "main"
-    memory_limit: str | None = None
-    threads: int | None = None
+    path: Annotated[str, AfterValidator(words.database)]
+    """The database file, made on the first run."""
+    schema_name: Annotated[str, Field(alias="schema", min_length=1)] = "main"
+    """The schema that holds the tables."""
+    memory_limit: Annotated[str | None, AfterValidator(words.memory)] = None
+    """How much memory DuckDB may use, such as `1GB`."""
+    threads: Annotated[int, Field(ge=1)] | None = None
+    """How many threads DuckDB may use; all cores if not given."""
 
 
 class ParquetSpec(Spec):
     """Parquet files in a folder or bucket. `layout` places a part below the table's folder."""
 
     type: Literal["parquet"] = "parquet"
-    path: str
+    path: Place
+    """The folder or bucket prefix that holds one folder a table."""
     layout: str = "{table}/{partitions}/{load_id}_{part}.parquet"
-    compression: str = "zstd"
+    """Where a file of a load lies below `path`."""
+    compression: Literal["zstd", "snappy", "gzip", "lz4", "brotli", "none"] = "zstd"
+    """The codec of the column chunks."""
 
 
-DestinationSpec = Annotated[DuckDBSpec | ParquetSpec, Field(discriminator="type")]
+DestinationSpec = Annotated[
+    DuckDBSpec | ParquetSpec,
+    Field(discriminator="type"),
+    BeforeValidator(short.destination, json_schema_input_type=str | DuckDBSpec | ParquetSpec),
+]
 
 
 class CsvSpec(Spec):
     """The dialect of CSV files."""
 
-    delimiter: str = ","
-    quote: str = '"'
-    escape: str | None = None
+    delimiter: Annotated[str, BeforeValidator(short.delimiter), AfterValidator(words.character)] = ","
+    """The character between two values; `\\t` for a tab."""
+    quote: Annotated[str, AfterValidator(words.character)] = '"'
+    """The character around values that hold a delimiter or a line break."""
+    escape: Annotated[str | None, AfterValidator(words.character)] = None
+    """The character before a quote inside a value; none: the quote is doubled."""
     header: bool = True
-    column_names: tuple[str, ...] | None = None
-    null_values: tuple[str, ...] = ("",)
-    encoding: str = "utf-8"
-    skip_rows: int = 0
+    """Whether the first line names the columns."""
+    column_names: Names | None = None
+    """The column names of files without a header."""
+    null_values: Names = ("",)
+    """The texts that stand for no value."""
+    encoding: Annotated[str, AfterValidator(words.encoding)] = "utf-8"
+    """The character encoding."""
+    skip_rows: Count = 0
+    """How many lines to leave out before the header."""
 
 
 class FilesystemSpec(Spec):
@@ -73,18 +126,34 @@ class FilesystemSpec(Spec):
     """
 
     type: Literal["filesystem"] = "filesystem"
-    url: Annotated[str, Field(alias="path")]
+    url: Annotated[Place, Field(alias="path")]
+    """The folder or bucket prefix to read."""
     glob: str | None = None
+    """The files of the pipeline's only table, relative to `path`, such as `*.jsonl`."""
     tables: dict[str, str] = Field(default_factory=dict)
+    """The files of each table: its name and a glob relative to `path`."""
     incremental: Literal["identity", "modified_date"] = "identity"
-    min_age_s: float = 2.0
+    """How to tell which files are new: by what they are, or by their modification time."""
+    min_age_s: Seconds = 2.0
+    """Files younger than this are left for the next run."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> FilesystemSpec:
+        if self.glob is not None and self.tables:
+            raise PydanticCustomError(
+                "refused",
+                "`glob` and `tables` both say which files to read",
+                {"expected": "one of them", "hint": "`glob` is for a pipeline of one table", "at": ("glob",)},
+            )
+        return self
 
 
 class LandSpec(Spec):
     """Files that others put straight into the landing area, below `<dataset>/<table>/`."""
 
     type: Literal["land"] = "land"
-    min_age_s: float = 2.0
+    min_age_s: Seconds = 2.0
+    """Files younger than this are left for the next run."""
 
 
 SourceSpec = Annotated[FilesystemSpec | LandSpec, Field(discriminator="type")]
@@ -93,9 +162,12 @@ SourceSpec = Annotated[FilesystemSpec | LandSpec, Field(discriminator="type")]
 class ExpectationSpec(Spec):
     """A row-level SQL condition that must be true; false and null break it."""
 
-    name: str
-    constraint: str
+    name: Annotated[str, Field(min_length=1)]
+    """The name that reports use."""
+    constraint: Annotated[str, Field(min_length=1)]
+    """A SQL condition on the columns of one row."""
     action: Action = Action.QUARANTINE
+    """What happens to rows that break it."""
 
 
 class VolumeSpec(Spec):
@@ -105,9 +177,12 @@ class VolumeSpec(Spec):
     files on.
     """
 
-    tolerance: float = 6.0
-    min_history: int = 8
+    tolerance: Annotated[float, Field(gt=0)] = 6.0
+    """How far from the median a file may be, in robust standard deviations."""
+    min_history: Annotated[int, Field(ge=1)] = 8
+    """How many files must be known before a file is judged."""
     action: Action = Action.ALLOW
+    """What happens to a file that is out of the ordinary."""
 
 
 class GateSpec(Spec):
@@ -116,82 +191,226 @@ class GateSpec(Spec):
     Units: `min_bytes` and `max_bytes` of the file as it lies; rows by count.
     """
 
-    min_rows: int | None = None
-    max_rows: int | None = None
-    min_bytes: int | None = None
-    max_bytes: int | None = None
+    min_rows: Count | None = None
+    """The fewest rows that a file may have."""
+    max_rows: Count | None = None
+    """The most rows that a file may have."""
+    min_bytes: Count | None = None
+    """The least bytes that a file may have, compressed as it lies."""
+    max_bytes: Count | None = None
+    """The most bytes that a file may have, compressed as it lies."""
     arrival: Action = Action.QUARANTINE
+    """What happens to a file that breaks an arrival rule."""
     duplicate_content: Action = Action.ALLOW
+    """What happens to a file whose bytes were loaded before."""
     volume: VolumeSpec | None = None
+    """Judge rows and bytes of a file against the table's history."""
     on_broken: Action = Action.QUARANTINE
+    """What happens to a row that breaks a rule, unless `actions` says otherwise."""
     on_unparsable: Action = Action.QUARANTINE
+    """What happens to a line that cannot be read."""
     actions: dict[str, Action] = Field(default_factory=dict)
+    """What happens to rows that break one particular rule, by the rule's name."""
     expectations: tuple[ExpectationSpec, ...] = ()
-    max_quarantined_share: float | None = None
+    """SQL conditions that each row must satisfy."""
+    max_quarantined_share: Annotated[float, Field(ge=0, le=1)] | None = None
+    """The largest share of a file's rows that may be set aside before the file fails, from 0 to 1."""
+
+    @model_validator(mode="after")
+    def _sane(self) -> GateSpec:
+        for low, high in (("min_rows", "max_rows"), ("min_bytes", "max_bytes")):
+            words.in_order(low, getattr(self, low), high, getattr(self, high))
+        words.distinct("expectation", (e.name for e in self.expectations), at=("expectations",))
+        return self
 
 
 class ContractSpec(Spec):
     """The schema contract; a single word in the project file sets columns and data_type alike."""
 
     tables: Mode = Mode.EVOLVE
+    """What to do with a table that is new."""
     columns: Mode = Mode.EVOLVE
+    """What to do with a column that is new."""
     data_type: Mode | None = None
+    """What to do with a value of another type; not given: quarantine it where the type is
+    declared, and widen the type where it was only seen in data."""
+
+
+class ForeignKeySpec(Spec):
+    """The values of a column must be among `columns` of `table` in the same destination."""
+
+    table: str
+    """The table that is pointed at."""
+    columns: Names
+    """The column of that table that holds the values."""
 
 
 class ColumnSpec(Spec):
-    """A column declared in the project file or in our own metadata YAML/JSON."""
+    """A column declared in the project file; our own metadata files have the same keys."""
 
-    name: str
+    name: Annotated[str, Field(min_length=1)]
+    """The column's name, exactly as in the data."""
     type: str | None = None
+    """Its type, such as `int64`, `text`, `decimal(12,2)` or `list<text>`."""
     description: str | None = None
+    """What the column means."""
     nullable: bool = True
-    enum: tuple[Any, ...] | None = None
+    """Whether a row may have no value here."""
+    enum: tuple[Any, ...] | None = None  # Any: values of whatever type the column has
+    """The only values that are allowed."""
     pattern: str | None = None
-    minimum: Any = None
-    maximum: Any = None
-    min_length: Annotated[int | None, Field(alias="minLength")] = None
-    max_length: Annotated[int | None, Field(alias="maxLength")] = None
+    """A regular expression that the whole value must match."""
+    minimum: Any = None  # Any: a value of whatever type the column has
+    """The least value."""
+    maximum: Any = None  # Any: as above
+    """The greatest value."""
+    min_length: Annotated[int | None, Field(alias="minLength", ge=0)] = None
+    """The fewest characters."""
+    max_length: Annotated[int | None, Field(alias="maxLength", ge=0)] = None
+    """The most characters."""
     unique: bool = False
+    """Whether no value may appear twice."""
     sensitive: bool = False
-    foreign_key: tuple[dict[str, Any], ...] | None = None
+    """Whether values must never be shown."""
+    foreign_key: Annotated[
+        ForeignKeySpec | None,
+        BeforeValidator(short.foreign_key, json_schema_input_type=str | ForeignKeySpec | None),
+    ] = None
+    """Another table's column that must hold the value: `table.column`."""
+
+
+class WriteSpec(Spec):
+    """A write disposition in full, as the mapping form of a table's `write`."""
+
+    mode: WriteMode = WriteMode.APPEND
+    """Append, replace or merge."""
+    primary_key: Names = ()
+    """The columns that tell one row from another."""
+    dedup_sort: str | None = None
+    """Of several rows with one key, the one with the greatest value here wins."""
 
 
 class TableSpec(Spec):
     """One table of a pipeline: its metadata, gate, contract and write disposition."""
 
+    description: str | None = None
+    """What the table holds."""
     metadata: str | None = None
-    columns: tuple[ColumnSpec, ...] = ()
-    primary_key: tuple[str, ...] = ()
-    partitions: tuple[str, ...] = ()
+    """A metadata file: our own YAML or JSON, mojap-metadata JSON or etl_manager JSON."""
+    columns: Annotated[
+        tuple[ColumnSpec, ...],
+        BeforeValidator(
+            short.columns,
+            json_schema_input_type=tuple[ColumnSpec, ...] | dict[str, str | dict[str, Any] | None],
+        ),
+    ] = ()
+    """Columns declared here: a list, or a mapping of name to type; they win over the metadata file."""
+    primary_key: Names = ()
+    """The columns that tell one row from another."""
+    partitions: Names = ()
+    """The columns by which files of the destination are laid out."""
     gate: GateSpec = GateSpec()
-    contract: ContractSpec = ContractSpec()
-    write: Annotated[WriteMode, Field(alias="write_disposition")] = WriteMode.APPEND
+    """What files and rows must satisfy."""
+    contract: Annotated[
+        ContractSpec, BeforeValidator(short.contract, json_schema_input_type=Mode | ContractSpec)
+    ] = ContractSpec()
+    """What may happen when the data's shape changes."""
+    write: Annotated[
+        WriteMode,
+        Field(alias="write_disposition"),
+        BeforeValidator(short.same, json_schema_input_type=WriteMode | WriteSpec),
+    ] = WriteMode.APPEND
+    """How rows meet those that are in the table already."""
     dedup_sort: str | None = None
+    """Merge: of several rows with one key, the one with the greatest value here wins."""
     format: Literal["jsonl", "csv", "parquet"] | None = None
+    """The file format, where the extension does not tell it."""
     csv: CsvSpec = CsvSpec()
+    """The dialect of CSV files."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spread_write(cls, data: Any) -> Any:  # Any: what a project file holds, not yet checked
+        return short.write(data)
+
+    @model_validator(mode="after")
+    def _sane(self) -> TableSpec:
+        words.distinct("column", (c.name for c in self.columns), at=("columns",))
+        words.distinct("key column", self.primary_key, at=("primary_key",))
+        words.distinct("partition", self.partitions, at=("partitions",))
+        return self
 
 
 class PipelineSpec(Spec):
     """A source, the tables it fills, and how strict the gate is about a run as a whole."""
 
     source: SourceSpec
-    tables: dict[str, TableSpec] = Field(default_factory=dict)
-    dataset: str | None = None
+    """Where the data comes from."""
+    tables: dict[
+        Annotated[str, AfterValidator(words.table)], Annotated[TableSpec, BeforeValidator(short.nothing)]
+    ] = Field(default_factory=dict)
+    """What is promised of each table; tables that are not named here take the defaults."""
+    dataset: Annotated[str | None, AfterValidator(words.dataset)] = None
+    """The folder of this pipeline in every layer; the pipeline's name if not given."""
     destination: DestinationSpec | None = None
+    """A destination of its own, in place of the project's."""
     policy: Policy = Policy.ALL
-    schedule: str | None = None
+    """How far a failure reaches: all files of a run, those of its table, or the file alone."""
+    schedule: Annotated[str | None, AfterValidator(words.cron)] = None
+    """When to run: five cron fields, or a word such as `@daily`."""
     description: str | None = None
+    """What the pipeline is for."""
+
+    @model_validator(mode="after")
+    def _tables_have_files(self) -> PipelineSpec:
+        if isinstance(self.source, FilesystemSpec):
+            _match_tables(self.source, self.tables)
+        return self
 
 
-class Project(Spec):
+def _match_tables(source: FilesystemSpec, tables: Iterable[str]) -> None:
+    """Refuse tables that the source does not fill, and files that go to no table."""
+    declared = list(tables)
+    for name in declared if source.tables else ():
+        if name not in source.tables:
+            raise PydanticCustomError(
+                "refused",
+                "no files of the source fill the table `{name}`",
+                {"name": name, "known": list(source.tables), "at": ("tables", name)},
+            )
+    if not source.tables and len(declared) != 1:
+        raise PydanticCustomError(
+            "refused",
+            "it is not said which table the files fill"
+            if not declared
+            else "one glob cannot fill {n} tables",
+            {
+                "n": len(declared),
+                "at": ("source",),
+                "expected": "`tables` in the source: the name of each table and the glob of its files",
+                "hint": 'such as `tables: {orders: "orders_*.jsonl"}`',
+            },
+        )
+
+
+class ProjectFile(Spec):
+    """What a project file says, without its `environments`."""
+
+    name: Annotated[str, AfterValidator(words.name)]
+    """The project's name."""
+    layers: LayersSpec = LayersSpec()
+    """Where files lie."""
+    destination: DestinationSpec = DuckDBSpec(path="warehouse.duckdb")
+    """The warehouse: a URL such as `duckdb:///warehouse.duckdb`, or a mapping with `type`."""
+    pipelines: dict[Annotated[str, AfterValidator(words.name)], PipelineSpec] = Field(default_factory=dict)
+    """The pipelines by name; more may lie in `pipelines/*.yml`."""
+
+
+class Project(ProjectFile):
     """A whole project, with its environment applied and its secrets filled in.
 
     `root` is the folder of the project file, `environment` the one in force (None: no overlay).
     """
 
-    name: str
     root: Path
     environment: str | None = None
-    layers: LayersSpec = LayersSpec()
-    destination: DestinationSpec = DuckDBSpec(path="warehouse.duckdb")
-    pipelines: dict[str, PipelineSpec] = Field(default_factory=dict)

@@ -1,0 +1,77 @@
+"""The files of a project on a disk: finding them, reading them, and loading what they say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from penstock.errors import NotFoundError, ProjectError
+from penstock.project.load import DOTENV, PROJECT_FILES, parse_project
+from penstock.project.loaded import LoadedProject
+from penstock.project.metadata import add_metadata, metadata_files
+from penstock.project.spec import Project
+
+PIPELINES = "pipelines"
+
+
+def load_project(
+    start: Path | None = None, environment: str | None = None, env: Mapping[str, str] | None = None
+) -> LoadedProject:
+    """The project in `start` or the nearest folder above it, with its lines, secrets and metadata.
+
+    `start` is a folder or the project file itself; without it the search begins in the working
+    folder. `env` stands for the variables of the process.
+    Raises: NotFoundError when there is no project; ProjectError telling everything that is wrong.
+    """
+    file = find_project(start)
+    root = file.parent
+    files = {file.name: _text(file, file.name)}
+    folder = root / PIPELINES
+    if folder.is_dir():
+        found = sorted(p for p in folder.iterdir() if p.suffix in (".yml", ".yaml") and p.is_file())
+        files |= {f"{PIPELINES}/{p.name}": _text(p, f"{PIPELINES}/{p.name}") for p in found}
+    if (root / DOTENV).is_file():
+        files[DOTENV] = _text(root / DOTENV, DOTENV)
+    loaded = parse_project(files, root, environment, os.environ if env is None else env)
+    named = {name: root / name for name in metadata_files(loaded)}
+    return add_metadata(loaded, {n: _text(path, n) for n, path in named.items() if path.is_file()})
+
+
+def read_project(start: Path | None = None, environment: str | None = None) -> Project:
+    """The typed values of a project alone. Raises: as `load_project`."""
+    return load_project(start, environment).project
+
+
+def find_project(start: Path | None = None) -> Path:
+    """The project file: `start` itself, or the one in it or in the nearest folder above it.
+
+    Raises: NotFoundError; ProjectError when a folder has two.
+    """
+    begin = (start or Path.cwd()).absolute()
+    if begin.is_file():
+        return begin
+    for folder in (begin, *begin.parents):
+        found = [folder / name for name in PROJECT_FILES if (folder / name).is_file()]
+        if len(found) > 1:
+            names = " and ".join(p.name for p in found)
+            raise ProjectError("a folder can hold one project", where=str(folder), found=names)
+        if found:
+            return found[0]
+    raise NotFoundError(
+        "there is no project here",
+        where=str(begin),
+        expected=f"`{PROJECT_FILES[0]}` in this folder or one above it",
+        hint="`penstock init` makes one",
+    )
+
+
+def _text(path: Path, name: str) -> str:
+    """The text of a file. Raises: ProjectError when it cannot be read or is not UTF-8."""
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ProjectError("this is not UTF-8 text", where=f"{name}:{line}") from None
+    except OSError as error:
+        raise ProjectError("this file cannot be read", where=name, found=error.strerror) from error

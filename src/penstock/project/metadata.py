@@ -1,0 +1,98 @@
+"""The metadata files of a project, and what they and the project file promise of each table together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from penstock.errors import ProjectError
+from penstock.project.complaints import raise_all
+from penstock.project.loaded import LoadedProject
+from penstock.project.nodes import read_yaml
+from penstock.project.positions import Positions
+from penstock.project.spec import TableSpec
+from penstock.project.tables import check_keys, disposition_of, tables_of
+from penstock.schema.metadata import read_metadata
+from penstock.schema.table import Table
+
+
+def metadata_files(loaded: LoadedProject) -> tuple[str, ...]:
+    """The metadata files that the project names, as written, each once."""
+    tables = (t for p in loaded.project.pipelines.values() for t in p.tables.values())
+    return tuple(dict.fromkeys(t.metadata for t in tables if t.metadata))
+
+
+def add_metadata(loaded: LoadedProject, files: Mapping[str, str]) -> LoadedProject:
+    """The project with its metadata files read, and every table checked.
+
+    `files` maps the paths that the project writes to their texts; a file that is not there is
+    missing. Raises: ProjectError telling everything that is wrong.
+    """
+    faults: list[ProjectError] = []
+    metadata: dict[str, Table] = {}
+    for path in metadata_files(loaded):
+        if path in files:
+            try:
+                metadata[path] = _read_table(path, files[path])
+            except ProjectError as wrong:
+                faults.append(wrong)
+    full = replace(loaded, metadata=metadata)
+    for pipeline, spec in loaded.project.pipelines.items():
+        for name, table in tables_of(spec).items():
+            if table.metadata and table.metadata not in files:
+                faults.append(_missing(full, pipeline, name, table.metadata))
+            elif not table.metadata or table.metadata in metadata:
+                faults += _check_table(full, pipeline, name, table)
+    raise_all(faults, f"`{loaded.positions.tree.at.file}`", loaded.secrets)
+    said = json.dumps([loaded.digest, sorted(files.items())])
+    return replace(full, digest=hashlib.sha256(said.encode()).hexdigest())
+
+
+def _read_table(path: str, text: str) -> Table:
+    """The table of one metadata file; its own errors have lines if it is YAML."""
+    name = PurePosixPath(path).stem
+    if path.endswith(".json"):
+        try:
+            return read_metadata(json.loads(text, object_pairs_hook=_once), name=name, where=path)
+        except json.JSONDecodeError as error:
+            raise ProjectError(f"this is not JSON: {error.msg}", where=f"{path}:{error.lineno}") from None
+        except KeyError as error:
+            raise ProjectError(
+                f"the key `{error.args[0]}` is there twice in one object", where=path
+            ) from None
+    tree, faults = read_yaml(text, path)
+    raise_all(faults, f"`{path}`")
+    positions = Positions(tree)
+    return read_metadata(tree.plain(), name=name, where=path, locate=lambda p: str(positions.of(p)))
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key, value in pairs:
+        if key in found:
+            raise KeyError(key)
+        found[key] = value
+    return found
+
+
+def _missing(loaded: LoadedProject, pipeline: str, table: str, path: str) -> ProjectError:
+    return ProjectError(
+        f"the metadata file of `{table}` is not there",
+        where=loaded.where_of(("pipelines", pipeline, "tables", table, "metadata")),
+        found=path,
+        expected="a YAML or JSON file, relative to the project's folder",
+    )
+
+
+def _check_table(loaded: LoadedProject, pipeline: str, name: str, spec: TableSpec) -> list[ProjectError]:
+    """What is wrong with a table once its metadata is known."""
+    where = loaded.below(pipeline, name)
+    try:
+        table = loaded.table(pipeline, name)
+        disposition_of(spec, table, where=where)
+    except ProjectError as wrong:
+        return [wrong]
+    return check_keys(spec, table, where=where)

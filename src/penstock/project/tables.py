@@ -1,0 +1,175 @@
+"""From what a project says of its pipelines and tables to what the rest of Penstock works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from penstock.errors import NotFoundError, ProjectError, suggest
+from penstock.project.nodes import Path, dotted
+from penstock.project.spec import (
+    ColumnSpec,
+    ContractSpec,
+    DestinationSpec,
+    FilesystemSpec,
+    PipelineSpec,
+    Project,
+    TableSpec,
+)
+from penstock.schema.constraint import Fault, check_column
+from penstock.schema.contract import Contract, Mode
+from penstock.schema.disposition import Disposition, WriteMode
+from penstock.schema.faults import combine, either
+from penstock.schema.metadata import bad_type
+from penstock.schema.table import Column, ForeignKey, Table
+from penstock.schema.types import NULL, parse_type
+
+Where: TypeAlias = Callable[[Path], str]
+"""The place of a path of keys below a table, such as `penstock.yml:31 (...)`."""
+
+ALL_FILES = "*"
+_KEYS = {name: f.alias or name for name, f in ColumnSpec.model_fields.items()}
+
+
+# -------------------------------------------------------------------------------------- by name
+
+
+def pipeline_of(project: Project, name: str) -> PipelineSpec:
+    """The pipeline of that name. Raises: NotFoundError with the names that there are."""
+    if name in project.pipelines:
+        return project.pipelines[name]
+    raise NotFoundError(
+        f"there is no pipeline `{name}`",
+        where=f"project `{project.name}`",
+        expected=either(project.pipelines) or "a pipeline, but the project has none",
+        hint=suggest(name, project.pipelines),
+    )
+
+
+def dataset_of(name: str, pipeline: PipelineSpec) -> str:
+    """The folder of a pipeline in every layer."""
+    return pipeline.dataset or name
+
+
+def destination_of(project: Project, name: str) -> DestinationSpec:
+    """Where a pipeline's rows go: its own destination or the project's."""
+    return pipeline_of(project, name).destination or project.destination
+
+
+def tables_of(pipeline: PipelineSpec) -> dict[str, TableSpec]:
+    """Every table that the project names for a pipeline; those of its source alone take the defaults."""
+    filled = pipeline.source.tables if isinstance(pipeline.source, FilesystemSpec) else {}
+    return {**{name: TableSpec() for name in filled}, **pipeline.tables}
+
+
+def globs_of(pipeline: PipelineSpec) -> dict[str, str]:
+    """The files of each table of a filesystem source, as globs relative to its `path`."""
+    source = pipeline.source
+    if not isinstance(source, FilesystemSpec):
+        return {}
+    return dict(source.tables) or dict.fromkeys(pipeline.tables, source.glob or ALL_FILES)
+
+
+# ------------------------------------------------------------------------------- what is promised
+
+
+def table_of(name: str, spec: TableSpec, metadata: Table | None = None, *, where: Where = dotted) -> Table:
+    """The table that its metadata file and the project file describe together; the project file wins.
+
+    Only what the project file says of a column replaces what the metadata says.
+    Raises: ProjectError for types and constraints that make no sense.
+    """
+    columns = {c.name: c for c in metadata.columns} if metadata else {}
+    faults: list[ProjectError] = []
+    for index, declared in enumerate(spec.columns):
+        column, wrong = _column(declared, columns.get(declared.name))
+        columns[declared.name] = column
+        for f in wrong:
+            place = where(("columns", index, f.key))
+            what = f"`{name}.{declared.name}`: {f.what}"
+            faults.append(ProjectError(what, where=place, found=f.found, expected=f.expected, hint=f.hint))
+    if faults:
+        raise combine(faults, f"the table `{name}`")
+    base = metadata or Table(name)
+    return Table(
+        name,
+        tuple(columns.values()),
+        primary_key=spec.primary_key or base.primary_key,
+        partitions=spec.partitions or base.partitions,
+        description=spec.description or base.description,
+        extra=base.extra,
+    )
+
+
+def _column(spec: ColumnSpec, base: Column | None) -> tuple[Column, list[Fault]]:
+    """A column of the project file laid over that of the metadata, and what is wrong with it."""
+    before: dict[str, Any] = {}  # Any: fields of a column
+    if base:
+        before = {f: getattr(base, f) for f in Column.__dataclass_fields__}
+    said = {f: getattr(spec, f) for f in spec.model_fields_set if f != "name"}
+    text = said.pop("type", None)
+    kind = base.type if base else NULL
+    if text is not None:
+        try:
+            kind = parse_type(text)
+        except ValueError as error:
+            return Column(spec.name, NULL), [Fault("type", **bad_type(text, error))]
+    if said.get("enum") is not None:
+        said["enum"] = tuple(v for v in said["enum"] if v is not None)
+    if said.get("foreign_key") is not None:
+        said["foreign_key"] = ForeignKey(said["foreign_key"].table, said["foreign_key"].columns)
+    column = Column(**{**before, **said, "name": spec.name, "type": kind, "declared": kind != NULL})
+    return column, check_column(column)
+
+
+def disposition_of(spec: TableSpec, table: Table, *, where: Where = dotted) -> Disposition:
+    """How rows of `table` meet those that are there. Raises: ProjectError for a merge without a key."""
+    if spec.write is WriteMode.MERGE and not table.primary_key:
+        raise ProjectError(
+            f"`{table.name}` is merged, but nothing tells one row from another",
+            where=where(("write",)),
+            expected="`primary_key` beside `write`, or in the metadata file",
+            hint="such as `primary_key: id`",
+        )
+    if spec.write is not WriteMode.MERGE and spec.dedup_sort is not None:
+        raise ProjectError(
+            f"`{table.name}` has a `dedup_sort`, which only a merge uses",
+            where=where(("dedup_sort",)),
+            found=f"write: {spec.write}",
+            hint="set `write: merge`, or leave `dedup_sort` out",
+        )
+    return Disposition(spec.write, table.primary_key, spec.dedup_sort)
+
+
+def contract_of(spec: ContractSpec | TableSpec) -> Contract:
+    """The schema contract of a table.
+
+    A `data_type` that the project file states holds for every column. If it states none, values
+    that do not fit a declared type are quarantined, and types that were only seen in data widen.
+    """
+    contract = spec.contract if isinstance(spec, TableSpec) else spec
+    if contract.data_type is None:
+        return Contract(contract.tables, contract.columns)
+    return Contract(contract.tables, contract.columns, contract.data_type, contract.data_type)
+
+
+def check_keys(spec: TableSpec, table: Table, *, where: Where = dotted) -> list[ProjectError]:
+    """Key columns that can never come, because no other column than the declared ones may."""
+    if not table.columns or spec.contract.columns is Mode.EVOLVE:
+        return []
+    used = {
+        "primary_key": spec.primary_key,
+        "partitions": spec.partitions,
+        "dedup_sort": (spec.dedup_sort,) if spec.dedup_sort else (),
+    }
+    return [
+        ProjectError(
+            f"`{name}` of `{key}` is not a column of `{table.name}`, and its contract takes no new ones",
+            where=where((key,)),
+            expected=either(table.names),
+            hint=suggest(name, table.names),
+        )
+        for key, names in used.items()
+        for name in names
+        if table.column(name) is None
+    ]
