@@ -79,7 +79,7 @@ def table_lines(found: pa.Table, width: int | None) -> list[Line]:
     from penstock.report.text import Span, clean, counted, faint, grid, line
 
     rows = _rows(found)
-    texts = [[_text(value, width) for value in row] for row in rows]
+    texts = [[_text(value, width) if value is not None else "null" for value in row] for row in rows]
     heads = [_text(name, width) for name in found.column_names]
     shown = _fitting(heads, texts, width)
     align = "".join(
@@ -87,7 +87,8 @@ def table_lines(found: pa.Table, width: int | None) -> list[Line]:
         for t in found.schema.types[:shown]
     )
     body: list[Sequence[str | Span]] = [[faint(name) for name in heads[:shown]]]
-    body += [[*row[:shown]] for row in texts]
+    for row, text in zip(rows, texts, strict=True):
+        body.append([faint(t) if value is None else t for value, t in zip(row, text, strict=True)][:shown])
     hidden = found.column_names[shown:]
     lines = grid(body, align, indent=0)
     if not rows:
@@ -109,8 +110,6 @@ def _text(value: Any, width: int | None) -> str:
         text = value
     elif isinstance(value, datetime):
         text = value.isoformat(" ").replace("+00:00", "Z")
-    elif value is None:
-        text = ""
     else:
         plain = json_value(value)
         text = plain if isinstance(plain, str) else json_format.dumps(plain, ensure_ascii=False)
