@@ -86,7 +86,7 @@ def test_project_and_environment_from_the_environment(
 ) -> None:
     session.answers["status"] = []
     monkeypatch.setenv("PENSTOCK_PROJECT", "elsewhere")
-    monkeypatch.setenv("PENSTOCK_ENV", "prod")
+    monkeypatch.setenv("PENSTOCK_ENVIRONMENT", "prod")
     penstock("status")
     assert session.asked[0] == ("open", Path("elsewhere"), "prod")
 
@@ -232,17 +232,30 @@ def test_show_as_json(penstock: Penstock, session: ScriptedSession) -> None:
 
 def test_show_of_nothing() -> None:
     empty = pa.table({"a": pa.array([], pa.int64())})
-    assert [plain(line) for line in table_lines(empty, 80)] == ["a", "no rows"]
+    assert [plain(line) for line in table_lines(empty, 80, 10)] == ["a", "no rows"]
 
 
 @pytest.mark.parametrize(("width", "hidden"), [(1, 8), (20, 8), (60, 6), (100, 3), (1000, 0)])
 def test_show_fits_the_terminal(width: int, hidden: int) -> None:
-    lines = [plain(line) for line in table_lines(wild(), width)]
+    lines = [plain(line) for line in table_lines(wild(), width, 10)]
     assert all(len(line) <= max(width, 4) for line in lines[:3])
     assert lines[-1].startswith(f"{hidden} column") is (hidden > 0)
     assert ("…" in lines[1]) is (hidden == 0)
 
 
+def test_a_query_that_returns_more_than_asked_for(penstock: Penstock, session: ScriptedSession) -> None:
+    session.answers["show"] = pa.table({"a": [1, 2, 3]})
+    told = penstock("show", "--sql", "select 1", "--limit", "2")
+    assert told.out == "a\n1\n2\n\n2 of 3 rows; --limit shows more\n"
+    document = json.loads(penstock("show", "--sql", "select 1", "--limit", "2", "--json").out)
+    assert (document["found"], len(document["rows"])) == (3, 2)
+
+
+def test_the_list_of_tables_is_whole(penstock: Penstock, session: ScriptedSession) -> None:
+    session.answers["show"] = pa.table({"table": ["a", "b"], "rows": [1, 2]})
+    assert penstock("show", "--limit", "1").out == "table  rows\na         1\nb         2\n"
+
+
 def test_two_columns_of_one_name() -> None:
     twins = pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["a", "a"])
-    assert [plain(line) for line in table_lines(twins, None)] == ["a  a", "1  2"]
+    assert [plain(line) for line in table_lines(twins, None, 10)] == ["a  a", "1  2"]

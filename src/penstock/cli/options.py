@@ -19,7 +19,14 @@ Project = Annotated[
 ]
 Environment = Annotated[
     str | None,
-    typer.Option("--env", "-e", metavar="NAME", envvar="PENSTOCK_ENV", help="The environment to apply."),
+    typer.Option(
+        "--env",
+        "--environment",
+        "-e",
+        metavar="NAME",
+        envvar="PENSTOCK_ENVIRONMENT",
+        help="The environment to apply.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Quiet = Annotated[

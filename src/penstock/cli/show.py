@@ -46,17 +46,21 @@ def show(
         raise UsageError("a table and a query cannot both be shown", hint="name the table in the query")
     with opened(terminal, project, environment) as session:
         found = session.show(table, sql=sql, limit=limit)
-    terminal.answer(lambda: _document(found), lambda: table_lines(found, terminal.width()), data=True)
+    wanted = found.num_rows if table is None and sql is None else limit
+    terminal.answer(
+        lambda: _document(found, wanted), lambda: table_lines(found, terminal.width(), wanted), data=True
+    )
 
 
-def _document(found: pa.Table) -> dict[str, object]:
+def _document(found: pa.Table, limit: int) -> dict[str, object]:
     from penstock.report.document import json_value
 
     return {
+        "found": found.num_rows,
         "columns": [{"name": f.name, "type": str(f.type)} for f in found.schema],
         "rows": [
             {name: json_value(value) for name, value in zip(found.column_names, row, strict=True)}
-            for row in _rows(found)
+            for row in _rows(found.slice(0, limit))
         ],
     }
 
@@ -72,13 +76,13 @@ def _rows(found: pa.Table) -> list[tuple[Any, ...]]:
     return list(zip(*columns, strict=True))
 
 
-def table_lines(found: pa.Table, width: int | None) -> list[Line]:
-    """The rows as an aligned table, as many columns as `width` has room for (None: all, uncut)."""
+def table_lines(found: pa.Table, width: int | None, limit: int) -> list[Line]:
+    """The first rows as an aligned table, as many columns as `width` has room for (None: all, uncut)."""
     import pyarrow as pa
 
     from penstock.report.text import Span, clean, counted, faint, grid, line
 
-    rows = _rows(found)
+    rows = _rows(found.slice(0, limit))
     texts = [[_text(value, width) if value is not None else "null" for value in row] for row in rows]
     heads = [_text(name, width) for name in found.column_names]
     shown = _fitting(heads, texts, width)
@@ -91,8 +95,10 @@ def table_lines(found: pa.Table, width: int | None) -> list[Line]:
         body.append([faint(t) if value is None else t for value, t in zip(row, text, strict=True)][:shown])
     hidden = found.column_names[shown:]
     lines = grid(body, align, indent=0)
-    if not rows:
+    if not found.num_rows:
         lines.append(line(faint("no rows")))
+    if found.num_rows > limit:
+        lines += [line(), line(faint(f"{limit:,} of {found.num_rows:,} rows; --limit shows more"))]
     if hidden:
         more = f"{counted(len(hidden), 'column')} more: {', '.join(map(clean, hidden))}"
         lines += [line(), line(faint(more))]

@@ -30,7 +30,7 @@ class Terminal:
 
     out: TextIO
     err: TextIO
-    inp: TextIO
+    inp: TextIO | None
     environ: Mapping[str, str]
     json: bool = False
     quiet: bool = False
@@ -79,7 +79,7 @@ class Terminal:
     @property
     def interactive(self) -> bool:
         """Whether there is a person who can be asked."""
-        return self.inp.isatty() and self.err.isatty()
+        return self.inp is not None and self.inp.isatty() and self.err.isatty()
 
 
 def _redacted(value: object, redact: Callable[[str], str]) -> object:
