@@ -5,6 +5,7 @@
     │   ├── ProjectError        the project file or a metadata file is wrong
     │   ├── GateError           data broke a rule whose action is `fail`
     │   ├── ContractError       the data's shape changed and the contract forbids it
+    │   │   └── LossyError      a column's next type would lose values that are in it
     │   ├── ConflictError       a key of an immutable layer already holds other bytes
     │   ├── ReconcileError      rows read are not rows loaded + dropped + quarantined
     │   └── NotFoundError       a table, pipeline, file or key that is not there
@@ -92,6 +93,14 @@ class GateError(RefusedError):
 
 class ContractError(RefusedError):
     """The shape of the data changed in a way its contract forbids."""
+
+
+class LossyError(ContractError):
+    """A column's next type would lose values that are in it; the caller must choose a wider one."""
+
+    def __init__(self, what: str, *, column: str = "", **facts: str | None) -> None:
+        super().__init__(what, **facts)
+        self.column = column
 
 
 class ConflictError(RefusedError):

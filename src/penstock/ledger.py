@@ -25,6 +25,8 @@ LOAD_ID = "_penstock_load_id"
 class Slip:
     """Where a landed file came from; it travels with the file as JSON.
 
+    `reason` says why a file was set aside whole.
+
     `identity` is what makes a source file the same file (address, size, version), so that it is
     taken once even if its clock is wrong. `state` is the source's state after this extract, as
     JSON text, or None. `sha256` in hex, `landed_at` in Unix seconds.
@@ -38,6 +40,7 @@ class Slip:
     identity: str | None = None
     modified_at: float | None = None
     state: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Assembly: the only place that joins names to adapters, and a project to what runs it."""

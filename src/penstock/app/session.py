@@ -1,0 +1,323 @@
+"""A project in use: what every command of the command line is made of."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from penstock.app.files import load_project
+from penstock.errors import NotFoundError, PenstockError, RefusedError, suggest
+from penstock.gate.rules import identifier
+from penstock.ledger import Facts
+from penstock.project.loaded import LoadedProject
+from penstock.project.order import order_pipelines
+from penstock.project.spec import Project
+from penstock.project.tables import pipeline_of
+from penstock.report.facts import (
+    Observer,
+    PipelineResult,
+    PipelineStatus,
+    PlannedPipeline,
+    PlanResult,
+    QuarantinedRow,
+    QuarantineEntry,
+    RunResult,
+    Status,
+    TableTotals,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from penstock.run.flow import Flow
+    from penstock.run.journal import Journal
+    from penstock.run.stream import Bench
+
+    Work: TypeAlias = Callable[[Flow, Facts, Bench, Journal], None]
+
+
+def open_session(start: Path | None = None, environment: str | None = None) -> Session:
+    """The project in a folder (or the nearest above it). Raises: ProjectError; NotFoundError."""
+    return Session(load_project(start, environment))
+
+
+class Session:
+    """One project, with one environment applied."""
+
+    def __init__(self, loaded: LoadedProject) -> None:
+        self.loaded = loaded
+
+    @property
+    def project(self) -> Project:
+        """The project as typed values."""
+        return self.loaded.project
+
+    def redact(self, text: str) -> str:
+        """`text` with the project's secrets masked."""
+        return self.loaded.redact(text)
+
+    def close(self) -> None:
+        """Nothing is kept open between calls."""
+
+    # ---------------------------------------------------------------------------------- run
+
+    def run(self, pipelines: Sequence[str], observe: Observer, *, wait_s: float = 0) -> RunResult:
+        """Run pipelines (all if none is named), each after those whose files it reads.
+
+        `wait_s` (seconds) is how long to wait for a lock that another run holds.
+        """
+        return RunResult(tuple(self._run(name, observe, wait_s) for name in self._chosen(pipelines)))
+
+    def _run(self, name: str, observe: Observer, wait_s: float) -> PipelineResult:
+        from penstock.app.flows import flow_of
+        from penstock.run.quiet import Quiet
+
+        quiet = Quiet(self._private / "quiet", name, self.loaded.digest)
+        flow = flow_of(self.loaded, name, observe)
+        began = time.time()
+        if quiet.holds(flow):
+            return PipelineResult(name, Status.NOTHING_NEW, seconds=time.time() - began)
+        from penstock.run.pipeline import run_pipeline  # loads the engines, which takes its time
+
+        return run_pipeline(flow, quiet, wait_s)
+
+    def plan(self, pipelines: Sequence[str], observe: Observer, *, quick: bool = False) -> PlanResult:
+        """What a run would do; `quick` does not read the files."""
+        from penstock.run.preview import preview
+
+        planned = []
+        for name in self._chosen(pipelines):
+            with self._flow(name, observe) as flow:
+                try:
+                    planned.append(preview(flow, quick=quick))
+                except RefusedError as error:
+                    failed = PlannedPipeline(name, error=str(error), exit_code=int(error.exit_code))
+                    planned.append(failed)
+        return PlanResult(tuple(planned), quick)
+
+    def rebuild(self, tables: Sequence[str], as_of: datetime | None, observe: Observer) -> RunResult:
+        """Make tables (all if none is named) anew from raw history, as of a landing time if given."""
+        from penstock.run.rebuild import rebuild
+
+        moment = None if as_of is None else as_of.timestamp()
+        chosen: dict[str, list[str] | None] = dict.fromkeys(self._chosen([]))
+        if tables:
+            chosen = {**self._pipelines_of(tables)}
+        results = []
+        for name, own in chosen.items():
+            work = partial(rebuild, tables=own, as_of=moment)
+            results.append(self._locked(name, observe, work))
+        return RunResult(tuple(results))
+
+    # ------------------------------------------------------------------------------ looking
+
+    def status(self, pipelines: Sequence[str]) -> list[PipelineStatus]:
+        """How pipelines (all if none is named) stand."""
+        from penstock.run.extract import taken_before
+        from penstock.run.shelf import Shelf
+
+        found = []
+        for name in self._chosen(pipelines):
+            with self._flow(name, _unheard) as flow:
+                holder = flow.destination.holder(name)
+                facts = flow.destination.facts(name)
+                shelf = Shelf(flow)
+                waiting = [w for w in shelf.found.values() if w.in_land or w.key not in facts.done]
+                taken = facts.identities | taken_before([shelf.slip(w) for w in waiting])
+                offers = flow.source.offers(taken, facts.state.get(flow.dataset))
+                found.append(
+                    PipelineStatus(
+                        pipeline=name,
+                        destination=flow.destination.url,
+                        last_load=facts.last_load,
+                        tables=_totals(facts),
+                        waiting_files=len(waiting),
+                        waiting_bytes=sum(w.size_bytes for w in waiting),
+                        on_offer=len(offers),
+                        holder=holder,
+                    )
+                )
+        return found
+
+    def show(self, table: str | None, *, sql: str | None = None, limit: int = 20) -> pa.Table:
+        """Rows of a warehouse table, or of a query, or (neither given) the tables and their counts."""
+        if sql is None and table is None:
+            return self._list_tables()
+        name = self._home_of(table) if table else self._chosen([])[0]
+        with self._flow(name, _unheard) as flow:
+            bare = (
+                table.rpartition(".")[2]
+                if table and table not in flow.destination.facts(name).tables
+                else table
+            )
+            query = sql or f"SELECT * FROM {identifier(bare or '')} LIMIT {int(limit)}"
+            return flow.destination.query(query)
+
+    def _list_tables(self) -> pa.Table:
+        import pyarrow as pa
+
+        rows = []
+        for name in self._chosen([]):
+            with self._flow(name, _unheard) as flow:
+                for table in flow.destination.facts(name).tables:
+                    counted = flow.destination.query(f"SELECT count(*) AS n FROM {identifier(table)}")
+                    count = counted.column("n")[0].as_py()
+                    rows.append({"pipeline": name, "table": table, "rows": count})
+        schema = pa.schema([("pipeline", pa.string()), ("table", pa.string()), ("rows", pa.int64())])
+        return pa.Table.from_pylist(rows, schema=schema)
+
+    # --------------------------------------------------------------------------- quarantine
+
+    def quarantine_list(self, pipelines: Sequence[str]) -> list[QuarantineEntry]:
+        """Everything that is set aside, by pipeline."""
+        from penstock.run.quarantine import entries
+
+        found: list[QuarantineEntry] = []
+        for name in self._chosen(pipelines):
+            with self._flow(name, _unheard) as flow:
+                found.extend(entries(flow, flow.destination.facts(name)))
+        return found
+
+    def quarantine_show(self, what: str, limit: int) -> list[QuarantinedRow]:
+        """Quarantined rows of a file (by key) or of a table, oldest first."""
+        from penstock.run.quarantine import rows_of
+
+        rows: list[QuarantinedRow] = []
+        for entry in self._entries(what):
+            with self._flow(entry.pipeline, _unheard) as flow:
+                for row in rows_of(flow, entry.key):
+                    if len(rows) == limit:
+                        return rows
+                    rows.append(row)
+        return rows
+
+    def quarantine_export(self, target: Path, what: str | None) -> list[Path]:
+        """Write quarantined records, as they came, into a folder: one file for each file of the source."""
+        from penstock.run.quarantine import export
+
+        written = []
+        for entry in self._entries(what):
+            with self._flow(entry.pipeline, _unheard) as flow:
+                written.append(export(flow, entry, target))
+        return written
+
+    def quarantine_replay(self, what: Sequence[str], observe: Observer) -> RunResult:
+        """Judge quarantined rows (of files or tables; all if none is named) again, and load what passes."""
+        from penstock.run.replay import replay
+
+        entries = [e for w in what for e in self._entries(w)] if what else self._entries(None)
+        results = []
+        for name in dict.fromkeys(e.pipeline for e in entries):
+            keys = list(dict.fromkeys(e.key for e in entries if e.pipeline == name))
+            results.append(self._locked(name, observe, partial(replay, keys=keys)))
+        return RunResult(tuple(results))
+
+    def _entries(self, what: str | None) -> list[QuarantineEntry]:
+        from penstock.report.facts import Kept
+
+        rows = [e for e in self.quarantine_list([]) if e.kept is Kept.ROWS]
+        if what is None:
+            return rows
+        chosen = [e for e in rows if what in (e.key, e.table, f"{e.pipeline}.{e.table}")]
+        if not chosen:
+            known = {name for e in rows for name in (e.table, e.key)}
+            raise NotFoundError(
+                f"nothing of `{what}` is in the quarantine",
+                hint=suggest(what, known) or "`penstock quarantine list` shows what is",
+            )
+        return chosen
+
+    # ------------------------------------------------------------------------------- inside
+
+    @property
+    def _private(self) -> Path:
+        return Path(self.project.root) / ".penstock"
+
+    def _chosen(self, pipelines: Sequence[str]) -> list[str]:
+        order = order_pipelines(self.project)
+        for name in pipelines:
+            pipeline_of(self.project, name)
+        return [name for name in order if not pipelines or name in pipelines]
+
+    def _pipelines_of(self, tables: Sequence[str]) -> dict[str, list[str]]:
+        """The pipelines that fill tables, and which of them: names as `table` or `pipeline.table`."""
+        found: dict[str, list[str]] = {}
+        for table in tables:
+            name = self._home_of(table)
+            found.setdefault(name, []).append(table.removeprefix(f"{name}."))
+        return found
+
+    def _home_of(self, table: str) -> str:
+        """The pipeline that fills a table: as the project says, or as a ledger knows."""
+        if table.startswith("_penstock"):
+            return self._chosen([])[0]
+        try:
+            return self.loaded.find_table(table)[0]
+        except NotFoundError:
+            for name in self._chosen([]):
+                with self._flow(name, _unheard) as flow:
+                    known = flow.destination.facts(name).tables
+                    if table in known or table.removeprefix(f"{name}.") in known:
+                        return name
+            raise
+
+    @contextmanager
+    def _flow(self, name: str, observe: Observer) -> Iterator[Flow]:
+        from penstock.app.flows import flow_of
+
+        flow = flow_of(self.loaded, name, observe)
+        try:
+            yield flow
+        finally:
+            flow.destination.close()
+
+    def _locked(
+        self, name: str, observe: Observer, work: Callable[[Flow, Facts, Bench, Journal], None]
+    ) -> PipelineResult:
+        """Do some work on a pipeline under its lock, and say what happened."""
+        from penstock.run.journal import Journal
+        from penstock.run.stream import Bench
+
+        journal = Journal()
+        error: PenstockError | None = None
+        began = time.time()
+        with self._flow(name, observe) as flow:
+            bench = Bench(flow.threads)
+            try:
+                with flow.destination.lock(name, flow.holder):
+                    work(flow, flow.destination.facts(name), bench, journal)
+            except PenstockError as caught:
+                error = caught
+            finally:
+                bench.close()
+            return journal.result(flow, time.time() - began, error)
+
+
+def _totals(facts: Facts) -> tuple[TableTotals, ...]:
+    tables = dict.fromkeys([*facts.tables, *(f.table for f in facts.files)])
+    totals = []
+    for table in tables:
+        own = [f for f in facts.files if f.table == table]
+        first = [f for f in own if f.outcome != "replayed"]
+        again = [f for f in own if f.outcome == "replayed"]
+        totals.append(
+            TableTotals(
+                table=table,
+                files=len(first),
+                rows=sum(f.rows for f in first),
+                loaded=sum(f.loaded for f in own),
+                dropped=sum(f.dropped for f in own),
+                quarantined=sum(f.quarantined for f in first) - sum(f.rows - f.quarantined for f in again),
+                refused=sum(f.outcome == "refused" for f in first),
+            )
+        )
+    return tuple(totals)
+
+
+def _unheard(_: object) -> None:
+    """An observer that does not look."""

@@ -1,0 +1,94 @@
+"""Which rows of a load repeat a key that may not repeat.
+
+Keys are gathered while rows stream by and looked at once at the end. The first row of a key stays,
+by file order and row number; every later one breaks the rule.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from penstock.gate.rules import identifier, quoted
+
+UNIQUE = "unique"
+_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A row whose key was there before: its file's number, its row, its key's columns and text."""
+
+    file: int
+    row: int
+    columns: tuple[str, ...]
+    value: str
+
+
+class KeyBook:
+    """The keys of one table's rows in one load. Spills to a temporary folder beyond its memory."""
+
+    def __init__(self, keys: Sequence[tuple[str, ...]]) -> None:
+        self.keys = tuple(keys)
+        self._made: set[int] = set()
+        self._folder = tempfile.TemporaryDirectory(prefix="penstock-keys-") if keys else None
+        self._book: Any = None  # Any: opened with the first rows
+
+    def add(self, batch: pa.RecordBatch, file: int, rows: Sequence[int]) -> None:
+        """Take the keys of good rows in; a column that the batch lacks is null, and nulls never repeat."""
+        if not self.keys or not batch.num_rows:
+            return
+        book = self._open()
+        places = [pa.array([file] * batch.num_rows, pa.int32()), pa.array(rows, pa.int64())]
+        for i, columns in enumerate(self.keys):
+            if not set(columns) <= set(batch.schema.names):
+                continue
+            texts = [batch.column(c) for c in columns]
+            names = [f"k{n}" for n in range(len(columns))]
+            book.register("batch", pa.Table.from_arrays([*places, *texts], names=["file", "row", *names]))
+            cells = ", ".join(f"CAST({n} AS VARCHAR) AS {n}" for n in names)
+            select = f"SELECT file, row, {cells} FROM batch"
+            verb = f"INSERT INTO keys{i}" if i in self._made else f"CREATE TABLE keys{i} AS"
+            book.execute(f"{verb} {select}")
+            self._made.add(i)
+
+    def repeats(self) -> list[Repeat]:
+        """Every row that repeats an earlier row's key, in file and row order."""
+        found = [repeat for i in sorted(self._made) for repeat in self._repeats_of(i)]
+        return sorted(found, key=lambda r: (r.file, r.row))
+
+    def close(self) -> None:
+        """Forget the keys."""
+        if self._book is not None:
+            self._book.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def _repeats_of(self, i: int) -> list[Repeat]:
+        columns = self.keys[i]
+        cells = ", ".join(identifier(f"k{n}") for n in range(len(columns)))
+        whole = " AND ".join(f"k{n} IS NOT NULL" for n in range(len(columns)))
+        distinct = f"SELECT count(*) FROM (SELECT DISTINCT {cells} FROM keys{i} WHERE {whole})"
+        if self._one(distinct) == self._one(f"SELECT count(*) FROM keys{i} WHERE {whole}"):
+            return []
+        order = f"row_number() OVER (PARTITION BY {cells} ORDER BY file, row) AS nth"
+        sql = f"SELECT file, row, {cells} FROM (SELECT *, {order} FROM keys{i} WHERE {whole}) WHERE nth > 1"
+        rows = self._book.execute(sql).fetchall()
+        return [Repeat(f, r, columns, ", ".join(values)[:_SHOWN]) for f, r, *values in rows]
+
+    def _one(self, sql: str) -> Any:  # Any: a database value
+        return self._book.execute(sql).fetchone()[0]
+
+    def _open(self) -> Any:  # Any: a database connection
+        if self._book is None:
+            assert self._folder is not None
+            self._book = duckdb.connect(":memory:", config={"threads": 1})
+            self._book.execute(f"SET temp_directory = {quoted(self._folder.name)}")
+            self._book.execute("SET memory_limit = '96MB'")
+            self._book.execute("SET TimeZone = 'UTC'")
+        return self._book

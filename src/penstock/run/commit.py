@@ -1,0 +1,279 @@
+"""From judged files to one commit: who stays behind, who is set aside, what the ledger says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+from penstock.errors import GateError
+from penstock.gate.verdict import Action, Finding
+from penstock.layers import quarantined_rows_key
+from penstock.ledger import Commit, Facts, LedgerFile, LedgerLoad, Slip, Waiting, reconcile
+from penstock.report.facts import FileDone, FileFinding, Phase, PhaseDone, PhaseStarted, TableResult
+from penstock.run.fates import Fates
+from penstock.run.flow import Flow
+from penstock.run.load import Draft, Job, Pass, look_at_head, open_landed
+from penstock.run.shape import Shape
+from penstock.run.shelf import Shelf
+from penstock.run.stream import Bench, Tally
+from penstock.schema.table import Change, Table
+
+LOADED = "loaded"
+REFUSED = "refused"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one load did. `load_id` is None when nothing was committed.
+
+    `error` is there when files failed; they stay where they are.
+    """
+
+    load_id: str | None = None
+    tables: list[TableResult] = field(default_factory=list)
+    findings: list[FileFinding] = field(default_factory=list)
+    error: GateError | None = None
+
+
+class Loader:
+    """Loads files of one pipeline. Called with the pipeline's lock held.
+
+    `landed` has the SHA-256 of files that this run landed, by key, as their source gave them.
+    """
+
+    def __init__(
+        self, flow: Flow, shelf: Shelf, facts: Facts, bench: Bench, landed: Mapping[str, str]
+    ) -> None:
+        self.flow = flow
+        self.shelf = shelf
+        self.facts = facts
+        self.bench = bench
+        self.landed = landed
+        self._slips: dict[str, Slip | None] = {}
+
+    def load(
+        self, files: Sequence[Waiting], forget: Sequence[str] | None = None, again: Sequence[LedgerFile] = ()
+    ) -> Outcome:
+        """Judge files, keep those that pass, load their rows, and commit it all.
+
+        `forget` (for a rebuild) names tables that are dropped in the same commit, and `again` the
+        ledger rows of theirs that stay true.
+        Raises: whatever stops the load as a whole; nothing is committed then.
+        """
+        started_at = datetime.fromtimestamp(self.flow.now(), UTC)
+        load_id = self.flow.new_id()
+        jobs = [Job(w, self.flow.table(w.table)) for w in files]
+        self._slips = {job.key: self.shelf.slip(job.waiting) for job in jobs}
+        try:
+            fates, draft = self._judge(jobs, load_id, forget)
+            if draft is None:
+                return self._outcome(None, fates, (), {})
+            try:
+                rows = self._settle(fates, load_id)
+                reconcile(rows, draft.written)
+                commit = self._commit(load_id, started_at, draft, rows, again)
+                draft.transaction.commit(commit)
+            except BaseException:
+                draft.transaction.rollback()
+                raise
+        finally:
+            for job in jobs:
+                job.close()
+        for job in fates.refused:
+            self.shelf.clear(job.key)
+        return self._outcome(load_id, fates, rows, draft.shapes)
+
+    # -------------------------------------------------------------------------------- judge
+
+    def _judge(
+        self, jobs: list[Job], load_id: str, forget: Sequence[str] | None
+    ) -> tuple[Fates, Draft | None]:
+        """Passes over the files that go on, until a pass takes away nothing that it wrote."""
+        flow = self.flow
+        size = sum(job.waiting.size_bytes for job in jobs)
+        flow.observe(PhaseStarted(flow.pipeline, Phase.JUDGE, len(jobs), size))
+        began = flow.now()
+        for job in jobs:
+            look_at_head(job, self._opened)
+        fates = Fates.of(flow.policy, jobs)
+        draft = None
+        while draft is None and _has_work(fates, forget):
+            draft = self._pass(fates, load_id, forget)
+        flow.observe(PhaseDone(flow.pipeline, Phase.JUDGE, flow.now() - began))
+        return fates, draft
+
+    def _pass(self, fates: Fates, load_id: str, forget: Sequence[str] | None) -> Draft | None:
+        """One pass; None if it found out that some of what it wrote must not be there."""
+        transaction = self.flow.destination.begin(self.flow.pipeline, load_id)
+        tables = self.facts.tables
+        try:
+            if forget is not None:
+                transaction.forget(forget)
+                tables = {name: table for name, table in tables.items() if name not in forget}
+            facts = replace(self.facts, tables=tables)
+            draft = Pass(self.flow, facts, self.bench, load_id, self._opened).run(transaction, fates.going)
+            for job in fates.going:
+                self._compare(job)
+            if fates.settle() or draft.repeats:
+                transaction.rollback()
+                return None
+        except BaseException:
+            transaction.rollback()
+            raise
+        return draft
+
+    def _opened(self, job: Job) -> BinaryIO:
+        return open_landed(self.flow, job)
+
+    def _compare(self, job: Job) -> None:
+        """The bytes that were judged must be those that the source gave, or that were kept."""
+        slip = self._slips[job.key]
+        expected = self.landed.get(job.key) or (slip.sha256 if slip and not job.waiting.in_land else "")
+        if expected and expected != job.tally.sha256:
+            message = f"the file's bytes changed since they were written: SHA-256 was {expected}"
+            job.tally.findings.append(Finding("damaged", Action.FAIL, message))
+
+    # ------------------------------------------------------------------------ keep and commit
+
+    def _settle(self, fates: Fates, load_id: str) -> list[LedgerFile]:
+        """Keep or set aside each file, and say what the ledger says of it."""
+        flow = self.flow
+        kept = [*fates.going, *fates.dropped]
+        size = sum(job.tally.size_bytes for job in kept)
+        flow.observe(PhaseStarted(flow.pipeline, Phase.KEEP, len(kept), size))
+        began = flow.now()
+        for job in kept:
+            if job.waiting.in_land:
+                self.shelf.keep(job.key, self._slip(job))
+            flow.observe(FileDone(flow.pipeline, Phase.KEEP, job.waiting.table, job.key))
+        for job in fates.refused:
+            if job.waiting.in_land:
+                reason = "; ".join(f.message for f in job.tally.findings if f.action is Action.QUARANTINE)
+                self.shelf.set_aside(job.key, replace(self._slip(job), reason=reason))
+        for job in fates.going:
+            if job.rejects is not None and job.rejects.rows:
+                job.rejects.publish(flow.quarantine, quarantined_rows_key(job.key))
+        flow.observe(PhaseDone(flow.pipeline, Phase.KEEP, flow.now() - began))
+        rows = [self._row(job, load_id, LOADED, job.tally) for job in fates.going]
+        rows += [self._row(j, load_id, LOADED, Tally(dropped=j.tally.rows)) for j in fates.dropped]
+        rows += [self._row(j, load_id, REFUSED, Tally(quarantined=j.tally.rows)) for j in fates.refused]
+        return rows
+
+    def _slip(self, job: Job) -> Slip:
+        tally, waiting = job.tally, job.waiting
+        slip = self._slips[job.key] or Slip(
+            job.key, "", 0, waiting.landed_at, modified_at=waiting.modified_at
+        )
+        return replace(slip, sha256=tally.sha256, size_bytes=tally.size_bytes)
+
+    def _row(self, job: Job, load_id: str, outcome: str, fate: Tally) -> LedgerFile:
+        slip, tally = self._slip(job), job.tally
+        return LedgerFile(
+            pipeline=self.flow.pipeline,
+            table=job.waiting.table,
+            key=job.key,
+            sha256=tally.sha256,
+            size_bytes=tally.size_bytes,
+            landed_at=slip.landed_at,
+            load_id=load_id,
+            outcome=outcome,
+            rows=tally.rows,
+            loaded=fate.accepted,
+            dropped=fate.dropped,
+            quarantined=fate.quarantined,
+            origin=slip.origin,
+            identity=slip.identity,
+            modified_at=slip.modified_at,
+        )
+
+    def _commit(
+        self,
+        load_id: str,
+        started_at: datetime,
+        draft: Draft,
+        rows: Sequence[LedgerFile],
+        again: Sequence[LedgerFile],
+    ) -> Commit:
+        schemas, changes = changed(draft.shapes)
+        ordered = sorted(rows, key=lambda r: (r.landed_at, r.key))
+        states = [slip.state for r in ordered if (slip := self._slips.get(r.key)) and slip.state]
+        state = {self.flow.dataset: states[-1]} if states else {}
+        load = load_row(self.flow, load_id, started_at, rows)
+        return Commit(load, (*again, *rows), schemas, changes, state)
+
+    # ------------------------------------------------------------------------------- report
+
+    def _outcome(
+        self,
+        load_id: str | None,
+        fates: Fates,
+        rows: Sequence[LedgerFile],
+        shapes: Mapping[str, Shape],
+    ) -> Outcome:
+        done = [*fates.going, *fates.dropped, *fates.refused]
+        outcome = Outcome(load_id, tables_of(rows, done, shapes))
+        for job in fates.everyone:
+            outcome.findings.extend(FileFinding(job.waiting.table, job.key, f) for f in job.tally.findings)
+        outcome.error = fates.error(self.flow)
+        return outcome
+
+
+def _has_work(fates: Fates, forget: Sequence[str] | None) -> bool:
+    """Whether there is anything to commit; a rebuild drops nothing while files fail."""
+    if forget is not None:
+        return not fates.held
+    return bool(fates.going or fates.refused or fates.dropped)
+
+
+def load_row(flow: Flow, load_id: str, started_at: datetime, rows: Sequence[LedgerFile]) -> LedgerLoad:
+    """The ledger's row of a load that commits now."""
+    return LedgerLoad(
+        load_id=load_id,
+        pipeline=flow.pipeline,
+        started_at=started_at,
+        committed_at=datetime.fromtimestamp(flow.now(), UTC),
+        status="done",
+        files=len(rows),
+        rows=sum(row.rows for row in rows),
+        loaded=sum(row.loaded for row in rows),
+        dropped=sum(row.dropped for row in rows),
+        quarantined=sum(row.quarantined for row in rows),
+        version=flow.version,
+    )
+
+
+def changed(shapes: Mapping[str, Shape]) -> tuple[tuple[Table, ...], tuple[Change, ...]]:
+    """The tables that a load changed, whole, and how."""
+    grown = [shape for shape in shapes.values() if shape.holding != shape.stored]
+    return tuple(s.holding for s in grown), tuple(c for s in grown for c in s.changes)
+
+
+def tables_of(
+    rows: Sequence[LedgerFile], jobs: Sequence[Job], shapes: Mapping[str, Shape]
+) -> list[TableResult]:
+    """The result by table."""
+    results = []
+    for table in dict.fromkeys(row.table for row in rows):
+        own = [row for row in rows if row.table == table]
+        broken, discarded = Counter[str](), Counter[str]()
+        for job in jobs:
+            if job.waiting.table == table:
+                broken.update(job.tally.broken)
+                discarded.update(job.tally.discarded)
+        results.append(
+            TableResult(
+                table=table,
+                files=len(own),
+                rows=sum(row.rows for row in own),
+                loaded=sum(row.loaded for row in own),
+                dropped=sum(row.dropped for row in own),
+                quarantined=sum(row.quarantined for row in own),
+                broken=broken,
+                changes=shapes[table].changes if table in shapes else (),
+                discarded=discarded,
+            )
+        )
+    return results

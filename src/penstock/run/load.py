@@ -1,0 +1,316 @@
+"""One load: files in, one commit out. Rows are written while they are judged.
+
+The rows of every file stream into one open transaction as they are judged, so a file is read and
+parsed once. Only when every file has its verdict is anything kept or committed. If a verdict takes
+away what was written already (a file that fails, a key that repeats), the transaction is rolled
+back and the load is done again without it: surprises cost a second pass, clean loads never do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, TypeAlias, cast
+
+import pyarrow as pa
+from penstock.gate.arrival import judge_arrival, judge_content, judge_counts
+from penstock.gate.volume import judge_volume
+
+from penstock.errors import LossyError, NotFoundError, RefusedError
+from penstock.gate.rules import lookups, unique_keys
+from penstock.gate.unique import UNIQUE, KeyBook
+from penstock.gate.verdict import Action, Broken, Finding, Verdict
+from penstock.ledger import Facts, Waiting
+from penstock.ports import Batches, Transaction
+from penstock.records.cast import conform
+from penstock.records.compression import open_decompressed
+from penstock.report.facts import FileDone, Phase, Progress
+from penstock.run.flow import Flow, TableFlow
+from penstock.run.rejects import RejectFile
+from penstock.run.shape import Shape
+from penstock.run.stream import Bench, HashingReader, Selection, Tally, stream
+from penstock.schema.arrow import arrow_schema
+from penstock.schema.table import Table
+
+HEAD_BYTES = 4096
+
+
+@dataclass(slots=True)
+class Job:
+    """A file on its way through a load, with what earlier passes found out about it."""
+
+    waiting: Waiting
+    flow: TableFlow
+    tally: Tally = field(default_factory=Tally)
+    selection: Selection = field(default_factory=Selection)
+    rejects: RejectFile | None = None
+    error: RefusedError | None = None
+
+    @property
+    def key(self) -> str:
+        """The file's key."""
+        return self.waiting.key
+
+    def close(self) -> None:
+        """Forget the rejects that were gathered."""
+        if self.rejects is not None:
+            self.rejects.close()
+
+    @property
+    def verdict(self) -> Verdict:
+        """The gate's word on the file as it stands."""
+        t = self.tally
+        findings = tuple(t.findings)
+        return Verdict(
+            self.key, self.waiting.table, t.rows, t.accepted, t.dropped, t.quarantined, t.broken, findings
+        )
+
+
+@dataclass(slots=True)
+class Draft:
+    """What a pass over all files gave: the open transaction, rows written and shapes by table.
+
+    `repeats` says that rows were written whose keys turned out to repeat.
+    """
+
+    transaction: Transaction
+    written: dict[str, int] = field(default_factory=dict)
+    shapes: dict[str, Shape] = field(default_factory=dict)
+    repeats: bool = False
+
+
+Opener: TypeAlias = Callable[[Job], BinaryIO]
+
+
+class Pass:
+    """One pass over the files of a load, into one transaction."""
+
+    def __init__(self, flow: Flow, facts: Facts, bench: Bench, load_id: str, opened: Opener) -> None:
+        self.flow = flow
+        self.facts = facts
+        self.bench = bench
+        self.load_id = load_id
+        self.opened = opened
+
+    def run(self, transaction: Transaction, jobs: Sequence[Job]) -> Draft:
+        """Judge and write the files, table after table. A job that fails has it in its tally.
+
+        Raises: whatever stops the load as a whole (the destination, the disk).
+        """
+        draft = Draft(transaction)
+        by_table: dict[str, list[Job]] = {}
+        for job in jobs:
+            by_table.setdefault(job.waiting.table, []).append(job)
+        for table in in_key_order(by_table):
+            group = by_table[table]
+            shape = Shape(group[0].flow, self.facts.tables.get(table))
+            draft.shapes[table] = shape
+            draft.written[table] = self._table(draft, shape, group)
+        return draft
+
+    def _table(self, draft: Draft, shape: Shape, jobs: list[Job]) -> int:
+        self._bring_keys(draft.transaction, shape)
+        keys = unique_keys(shape.reading, shape.flow.rows)
+        book = KeyBook(keys)
+        try:
+            written = self._write(draft.transaction, shape, self._rows(shape, jobs, book))
+            draft.repeats |= self._find_repeats(shape, jobs, book)
+        finally:
+            book.close()
+        return written
+
+    def _write(self, transaction: Transaction, shape: Shape, rows: Iterator[pa.RecordBatch]) -> int:
+        """Write batches, and grow the destination's table in between whenever the shape grew."""
+        written = 0
+        held = next(rows, None)
+        while held is not None:
+            holding = self._settle(transaction, shape)
+            schema = arrow_schema(holding)
+            feed = _Feed(held, rows, shape, holding)
+            data = Batches(schema, feed)
+            written += transaction.write(holding, shape.flow.disposition, data)
+            held = feed.held
+        return written
+
+    def _settle(self, transaction: Transaction, shape: Shape) -> Table:
+        while True:
+            holding = shape.holding
+            try:
+                transaction.shape(holding, shape.flow.disposition)
+            except LossyError as error:
+                shape.widen_to_text(error.column)
+                continue
+            return holding
+
+    def _rows(self, shape: Shape, jobs: list[Job], book: KeyBook) -> Iterator[pa.RecordBatch]:
+        """Good rows of all files of a table in order, then an empty batch so that the table is made."""
+        for number, job in enumerate(jobs):
+            yield from self._file(shape, job, number, book)
+        if len(arrow_schema(shape.reading)):
+            yield _empty(shape.reading)
+
+    def _file(self, shape: Shape, job: Job, number: int, book: KeyBook) -> Iterator[pa.RecordBatch]:
+        flow, waiting = self.flow, job.waiting
+        tally = job.tally = Tally()
+        job.close()
+        job.rejects = RejectFile(job.key, self.load_id)
+        reader = HashingReader(self.opened(job))
+        name = job.key.rpartition("/")[2]
+        try:
+            with open_decompressed(cast(Any, reader), name) as plain:
+                for piece in stream(plain, job.flow.format_of(name), shape, self.bench, job.selection):
+                    self._count(job, piece)
+                    flow.observe(Progress(flow.pipeline, Phase.JUDGE, piece.size_bytes, piece.records))
+                    if piece.batch.num_rows:
+                        book.add(piece.batch, number, piece.rows() if book.keys else ())
+                        yield piece.batch
+        except RefusedError as error:
+            job.error = error
+            action = job.flow.arrival.on_unreadable(error)
+            tally.findings.append(Finding("unreadable", action, str(error)))
+        finally:
+            tally.sha256 = reader.drain()
+            tally.size_bytes = reader.size_bytes
+            reader.release()
+        self._conclude(job)
+        flow.observe(FileDone(flow.pipeline, Phase.JUDGE, waiting.table, job.key))
+
+    def _count(self, job: Job, piece: Any) -> None:
+        tally = job.tally
+        tally.rows += piece.records
+        tally.accepted += piece.batch.num_rows
+        tally.broken.update(piece.counts)
+        tally.discarded.update(piece.discarded)
+        aside = []
+        for reject in piece.rejects:
+            if reject.action is Action.DROP:
+                tally.dropped += 1
+                continue
+            tally.quarantined += 1
+            aside.append(reject)
+            if reject.action is Action.FAIL:
+                self._fail(job, reject.row, reject.broken)
+        assert job.rejects is not None
+        job.rejects.add(aside)
+
+    def _fail(self, job: Job, row: int, broken: tuple[Broken, ...]) -> None:
+        if any(f.rule == "rows" for f in job.tally.findings):
+            return
+        said = "; ".join(f"{b.column or ''} {b.rule}: {b.value}".strip() for b in broken)
+        job.tally.findings.append(
+            Finding("rows", Action.FAIL, f"row {row:,} breaks a rule that must hold: {said}")
+        )
+
+    def _conclude(self, job: Job) -> None:
+        tally, rules, waiting = job.tally, job.flow.arrival, job.waiting
+        if job.error is None and job.selection.only is None:
+            tally.findings.extend(judge_counts(tally.rows, tally.quarantined, rules))
+            known = {f.sha256: f.key for f in self.facts.files if f.key != job.key and f.outcome == "loaded"}
+            tally.findings.extend(judge_content(tally.sha256, known, rules))
+            if job.flow.volume is not None:
+                history = [f for f in self.facts.files if f.table == waiting.table and f.outcome == "loaded"]
+                sizes = ([f.rows for f in history], [f.size_bytes for f in history])
+                tally.findings.extend(judge_volume(tally.rows, tally.size_bytes, *sizes, job.flow.volume))
+        if waiting.in_land and waiting.in_raw_hist and self.flow.raw_hist.digest(job.key) != tally.sha256:
+            place = f"{self.flow.raw_hist.url}/{job.key}"
+            message = f"raw history holds other bytes at this key: {place}"
+            tally.findings.append(Finding("conflict", Action.FAIL, message))
+
+    def _bring_keys(self, transaction: Transaction, shape: Shape) -> None:
+        """Fetch the values that foreign keys may have, as this load sees them."""
+        for lookup in lookups(shape.reading):
+            found = transaction.keys(lookup.reference.table, lookup.reference.columns)
+            values = (
+                pa.table({"k": pa.array([], pa.string())}) if found is None else found.rename_columns(["k"])
+            )
+            engine = self.bench.engine
+            engine.register("penstock_incoming", values)
+            engine.execute(
+                f"CREATE OR REPLACE TABLE {lookup.view} AS SELECT DISTINCT k FROM penstock_incoming"
+            )
+            engine.unregister("penstock_incoming")
+
+    def _find_repeats(self, shape: Shape, jobs: list[Job], book: KeyBook) -> bool:
+        refused: dict[int, dict[int, tuple[Action, tuple[Broken, ...]]]] = {}
+        for repeat in book.repeats():
+            column = repeat.columns[0] if len(repeat.columns) == 1 else None
+            action = shape.flow.rows.action(UNIQUE, column)
+            known = shape.reading.column(column) if column else None
+            value = "***" if known is not None and known.sensitive else repeat.value
+            broken = Broken(UNIQUE, column or ", ".join(repeat.columns), value)
+            if action is Action.ALLOW:
+                jobs[repeat.file].tally.broken[f"{broken.column}.{UNIQUE}"] += 1
+            else:
+                refused.setdefault(repeat.file, {})[repeat.row] = (action, (broken,))
+        for number, rows in refused.items():
+            before = jobs[number].selection
+            jobs[number].selection = Selection({**before.refused, **rows}, before.only)
+        return bool(refused)
+
+
+class _Feed:
+    """Batches of one schema: ends where the shape grew, and holds the batch that made it grow."""
+
+    def __init__(
+        self, first: pa.RecordBatch, rest: Iterator[pa.RecordBatch], shape: Shape, holding: Table
+    ) -> None:
+        self.held: pa.RecordBatch | None = first
+        self._rest = rest
+        self._shape = shape
+        self._holding = holding
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        while self.held is not None and self._shape.holding is self._holding:
+            batch, bad = conform(self.held, self._holding)
+            if bad:
+                self._shape.widen_to_text(next(iter(bad)))
+                return
+            self.held = None
+            yield batch
+            self.held = next(self._rest, None)
+
+
+def _no_keys() -> Any:  # Any: pyarrow is untyped
+    return pa.table({"k": pa.array([], pa.string())})
+
+
+def _empty(table: Table) -> pa.RecordBatch:
+    schema = arrow_schema(table)
+    return pa.RecordBatch.from_arrays([pa.array([], f.type) for f in schema], schema=schema)
+
+
+def in_key_order(jobs: Mapping[str, Sequence[Job]]) -> list[str]:
+    """The tables of a load so that a table comes after those that its foreign keys name."""
+    order: list[str] = []
+    visiting: set[str] = set()
+
+    def visit(table: str) -> None:
+        if table in order or table in visiting or table not in jobs:
+            return
+        visiting.add(table)
+        for column in jobs[table][0].flow.declared.columns:
+            if column.foreign_key is not None:
+                visit(column.foreign_key.table)
+        order.append(table)
+
+    for table in jobs:
+        visit(table)
+    return order
+
+
+def open_landed(flow: Flow, job: Job) -> BinaryIO:
+    """The bytes of a file in land, or in raw history if it has left land."""
+    store = flow.land if job.waiting.in_land else flow.raw_hist
+    return store.open(job.key)
+
+
+def look_at_head(job: Job, opened: Opener) -> None:
+    """Judge what can be told of a file before it is read: its size and its first bytes."""
+    try:
+        with opened(job) as stream_:
+            head = stream_.read(HEAD_BYTES)
+    except NotFoundError:
+        job.tally.findings.append(Finding("gone", Action.FAIL, "the file is not there any more"))
+        return
+    name = job.key.rpartition("/")[2]
+    job.tally.findings.extend(judge_arrival(head, job.waiting.size_bytes, name, job.flow.arrival))

@@ -1,0 +1,157 @@
+"""One run of one pipeline: drain, extract, drain.
+
+Whatever an earlier run left in the layers is loaded first, from the facts alone; then the source
+is asked for what is new, from the state that the destination holds; then that is loaded.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import groupby
+
+from penstock.errors import LockHeldError, PenstockError
+from penstock.ledger import Facts, LedgerFile, Slip, Waiting
+from penstock.plan import Clear, Judge, plan_drain, plan_extract
+from penstock.report.facts import Notice, PipelineResult
+from penstock.run.commit import REFUSED, Loader, Outcome
+from penstock.run.extract import extract, taken_before
+from penstock.run.flow import Flow
+from penstock.run.journal import Journal
+from penstock.run.quiet import Quiet
+from penstock.run.shelf import Shelf, other_bytes
+from penstock.run.stream import Bench
+from penstock.schema.disposition import WriteMode
+
+POLL_S = 0.2
+
+
+def run_pipeline(flow: Flow, quiet: Quiet, wait_s: float = 0) -> PipelineResult:
+    """Run a pipeline once, and say what happened; errors of ours are in the result.
+
+    `wait_s` (seconds) is how long to wait for a lock that another run holds.
+    """
+    journal = Journal()
+    began = flow.now()
+    error: PenstockError | None = None
+    try:
+        quiet.forget()
+        with lock(flow, wait_s):
+            _drain_extract_drain(flow, journal)
+        flow.destination.close()
+        if not any(o.error for o in journal.outcomes):
+            quiet.note(flow)
+    except PenstockError as caught:
+        error = caught
+    finally:
+        flow.destination.close()
+    return journal.result(flow, flow.now() - began, error)
+
+
+@contextmanager
+def lock(flow: Flow, wait_s: float) -> Iterator[None]:
+    """Hold the pipeline's lock. Raises: LockHeldError when it is not free within `wait_s` seconds."""
+    deadline = time.monotonic() + wait_s
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(flow.destination.lock(flow.pipeline, flow.holder))
+                break
+            except LockHeldError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(POLL_S)
+        yield
+
+
+def _drain_extract_drain(flow: Flow, journal: Journal) -> None:
+    shelf = Shelf(flow)
+    facts = flow.destination.facts(flow.pipeline)
+    drained = drain(flow, shelf, facts, {}, journal)
+    journal.drained += drained
+    if drained:
+        shelf, facts = Shelf(flow), flow.destination.facts(flow.pipeline)
+    left = [w for w in shelf.found.values() if w.key not in facts.done]
+    taken = facts.identities | taken_before([shelf.slip(w) for w in left])
+    state = facts.state.get(flow.dataset)
+    offers = flow.source.offers(taken, state)
+    keys = frozenset(shelf.found) | facts.done
+    plan = plan_extract(flow.pipeline, flow.dataset, offers, int(flow.now()), keys)
+    landed = extract(flow, plan, state)
+    journal.landed += len(landed)
+    if landed:
+        held = frozenset(w.key for w in left)
+        drain(flow, Shelf(flow), facts, landed, journal, without=held)
+
+
+def drain(
+    flow: Flow,
+    shelf: Shelf,
+    facts: Facts,
+    landed: Mapping[str, str],
+    journal: Journal,
+    without: frozenset[str] = frozenset(),
+) -> int:
+    """Load what lies in the layers and is not in the ledger; returns how many files were looked at.
+
+    `without` are files that failed a moment ago and are not tried again.
+    """
+    plan = plan_drain(flow.pipeline, facts, list(shelf.found.values()))
+    for step in plan.steps:
+        if isinstance(step, Clear):
+            clear(flow, shelf, facts, step.key)
+    todo = [shelf.found[s.key] for s in plan.steps if isinstance(s, Judge) and s.key not in without]
+    with bench_of(flow, bool(todo)) as bench:
+        for group in load_groups(flow, todo):
+            if bench is not None:
+                outcome = Loader(flow, shelf, facts, bench, landed).load(group)
+                journal.outcomes.append(outcome)
+                facts = flow.destination.facts(flow.pipeline)
+                _tell(flow, outcome)
+    return len(todo)
+
+
+@contextmanager
+def bench_of(flow: Flow, needed: bool) -> Iterator[Bench | None]:
+    """The workers of a run, if there is work."""
+    if not needed:
+        yield None
+        return
+    bench = Bench(flow.threads)
+    try:
+        yield bench
+    finally:
+        bench.close()
+
+
+def load_groups(flow: Flow, files: Sequence[Waiting]) -> list[list[Waiting]]:
+    """The files that share a load: all of them, unless a table is replaced by each landing."""
+    replaced = any(flow.table(t).disposition.mode is WriteMode.REPLACE for t in {w.table for w in files})
+    if not replaced:
+        return [list(files)] if files else []
+    return [list(group) for _, group in groupby(files, key=lambda w: w.landed_at)]
+
+
+def clear(flow: Flow, shelf: Shelf, facts: Facts, key: str) -> None:
+    """Finish the move of a file that is in the ledger and still in land.
+
+    Raises: ConflictError when it is another file under the same name.
+    """
+    row = next(f for f in facts.files if f.key == key and f.outcome != "replayed")
+    found = flow.land.digest(key)
+    if found != row.sha256:
+        raise other_bytes(flow.land, key, found, row.sha256)
+    if row.outcome != REFUSED and not shelf.found[key].in_raw_hist:
+        shelf.keep(key, _slip_of(row))
+    shelf.clear(key)
+
+
+def _slip_of(row: LedgerFile) -> Slip:
+    return Slip(row.key, row.sha256, row.size_bytes, row.landed_at, row.origin, row.identity, row.modified_at)
+
+
+def _tell(flow: Flow, outcome: Outcome) -> None:
+    for table in outcome.tables:
+        for change in table.changes:
+            flow.observe(Notice(flow.pipeline, f"schema: {change}"))

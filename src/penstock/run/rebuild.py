@@ -1,0 +1,51 @@
+"""Tables made anew from raw history, in landing order: same bytes, same rules, same result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from penstock.ledger import Facts
+from penstock.run.commit import REFUSED, Loader
+from penstock.run.flow import Flow
+from penstock.run.journal import Journal
+from penstock.run.pipeline import load_groups
+from penstock.run.shelf import Shelf
+from penstock.run.stream import Bench
+
+
+def rebuild(
+    flow: Flow,
+    facts: Facts,
+    bench: Bench,
+    journal: Journal,
+    *,
+    tables: Sequence[str] | None,
+    as_of: float | None,
+) -> None:
+    """Drop tables and load their files again, in one commit. Called with the lock held.
+
+    `tables` None means all; `as_of` (Unix seconds) leaves out files that landed later, which the
+    next run loads. Where a table is replaced by each landing, each landing is a commit of its own.
+    """
+    shelf = Shelf(flow)
+    chosen = set(tables) if tables is not None else {*facts.tables, *(w.table for w in shelf.found.values())}
+    files = [
+        replace(w, in_land=False)
+        for w in sorted(shelf.found.values(), key=lambda w: (w.landed_at, w.key))
+        if w.in_raw_hist and w.table in chosen and (as_of is None or w.landed_at <= as_of)
+    ]
+    again = [
+        f
+        for f in facts.files
+        if f.table in chosen and f.outcome == REFUSED and shelf.found.get(f.key) is None
+    ]
+    groups = load_groups(flow, files) or [[]]
+    journal.drained += len(files)
+    for number, group in enumerate(groups):
+        first = number == 0
+        loader = Loader(flow, shelf, facts if first else flow.destination.facts(flow.pipeline), bench, {})
+        outcome = loader.load(group, sorted(chosen) if first else None, again if first else ())
+        journal.outcomes.append(outcome)
+        if outcome.error is not None:
+            return

@@ -1,0 +1,80 @@
+"""Quarantined rows on their way to the quarantine: gathered in a temporary file, published whole.
+
+Shape of a quarantine file (parquet): file, row (from 1), action, broken (a list of rule,
+column, value), raw (the record as it came), load_id.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from typing import Any, BinaryIO, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from penstock.gate.verdict import Reject
+from penstock.ports import Put, Store
+
+BROKEN = pa.list_(pa.struct([("rule", pa.string()), ("column", pa.string()), ("value", pa.string())]))
+SCHEMA = pa.schema(
+    [
+        ("file", pa.string()),
+        ("row", pa.int64()),
+        ("action", pa.string()),
+        ("broken", BROKEN),
+        ("raw", pa.binary()),
+        ("load_id", pa.string()),
+    ]
+)
+
+
+class RejectFile:
+    """The quarantined rows of one file. Bounded memory: rows go to disk as they come."""
+
+    def __init__(self, key: str, load_id: str) -> None:
+        self.key = key
+        self.load_id = load_id
+        self.rows = 0
+        self._file: Any = None  # Any: a temporary file
+        self._writer: Any = None  # Any: pyarrow is untyped
+        self._held: list[Reject] = []
+
+    def add(self, rejects: Sequence[Reject]) -> None:
+        """Take rows in."""
+        self._held.extend(rejects)
+        self.rows += len(rejects)
+        if len(self._held) >= 4096:
+            self._flush()
+
+    def publish(self, store: Store, key: str) -> Put:
+        """Write the rows to the quarantine, in place of what an unfinished run left there."""
+        self._flush()
+        self._writer.close()
+        self._file.seek(0)
+        store.delete(key)
+        return store.create(key, cast(BinaryIO, self._file))
+
+    def close(self) -> None:
+        """Forget the rows."""
+        if self._file is not None:
+            self._file.close()
+
+    def _flush(self) -> None:
+        if self._writer is None:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+            self._writer = pq.ParquetWriter(self._file, SCHEMA, compression="zstd", compression_level=1)
+        held, self._held = self._held, []
+        self._writer.write_batch(self._batch(held))
+
+    def _batch(self, rejects: list[Reject]) -> pa.RecordBatch:
+        broken = [[{"rule": b.rule, "column": b.column, "value": b.value} for b in r.broken] for r in rejects]
+        columns = [
+            pa.array([self.key] * len(rejects), pa.string()),
+            pa.array([r.row for r in rejects], pa.int64()),
+            pa.array([r.action.value for r in rejects], pa.string()),
+            pa.array(broken, BROKEN),
+            pa.array([r.raw for r in rejects], pa.binary()),
+            pa.array([self.load_id] * len(rejects), pa.string()),
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)

@@ -1,0 +1,148 @@
+"""Rows that come out of quarantine again.
+
+Replaying judges the quarantined rows of a file again, from raw history, under the rules of today.
+Rows that pass are loaded in one commit with a ledger row that names the quarantine file's SHA-256,
+so that no row comes out twice whenever the process is killed; what is still broken stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from penstock.errors import NotFoundError
+from penstock.layers import PRIVATE, parse_key, quarantined_rows_key
+from penstock.ledger import Commit, Facts, LedgerFile, Waiting, reconcile
+from penstock.run.commit import Outcome, changed, load_row, tables_of
+from penstock.run.flow import Flow
+from penstock.run.journal import Journal
+from penstock.run.load import Job, Pass, open_landed
+from penstock.run.quarantine import REPLAYED, batches_of
+from penstock.run.stream import Bench, Selection
+
+NEXT = f"{PRIVATE}next/"
+
+
+@dataclass(frozen=True, slots=True)
+class _Aside:
+    """One quarantine file as it is now."""
+
+    key: str
+    sha256: str
+    rows: frozenset[int]
+
+
+def replay(flow: Flow, facts: Facts, bench: Bench, journal: Journal, *, keys: Sequence[str]) -> None:
+    """Judge the quarantined rows of some files again, and load those that pass.
+
+    Called with the pipeline's lock held. Raises: NotFoundError for a key without quarantined rows.
+    """
+    _recover(flow)
+    asides = [_look(flow, key) for key in keys]
+    done = {(f.key, f.sha256) for f in facts.files if f.outcome == REPLAYED}
+    for aside in [a for a in asides if (a.key, a.sha256) in done]:
+        _finish(flow, aside.key)  # committed by a run that was killed before it tidied up
+    asides = [a for a in asides if (a.key, a.sha256) not in done]
+    if asides:
+        journal.outcomes.append(_replay(flow, facts, bench, asides))
+
+
+def _replay(flow: Flow, facts: Facts, bench: Bench, asides: list[_Aside]) -> Outcome:
+    started_at = datetime.fromtimestamp(flow.now(), UTC)
+    load_id = flow.new_id()
+    jobs = [_job(flow, aside) for aside in asides]
+    try:
+        while True:
+            transaction = flow.destination.begin(flow.pipeline, load_id)
+            try:
+                draft = Pass(flow, facts, bench, load_id, lambda job: open_landed(flow, job)).run(
+                    transaction, jobs
+                )
+                failed = next((job.error for job in jobs if job.error is not None), None)
+                if failed is not None:
+                    raise failed
+                if draft.repeats:
+                    transaction.rollback()
+                    continue
+                rows = [_row(flow, facts, job, a, load_id) for job, a in zip(jobs, asides, strict=True)]
+                reconcile(rows, draft.written)
+                for job in jobs:
+                    _stage(flow, job)
+                schemas, changes = changed(draft.shapes)
+                load = load_row(flow, load_id, started_at, rows)
+                transaction.commit(Commit(load, tuple(rows), schemas, changes))
+            except BaseException:
+                transaction.rollback()
+                raise
+            break
+        for job in jobs:
+            _finish(flow, job.key)
+        return Outcome(load_id, tables_of(rows, jobs, draft.shapes))
+    finally:
+        for job in jobs:
+            job.close()
+
+
+def _look(flow: Flow, key: str) -> _Aside:
+    name = quarantined_rows_key(key)
+    rows = [r for b in batches_of(flow.quarantine, name, ["row"]) for r in b.column("row").to_pylist()]
+    return _Aside(key, flow.quarantine.digest(name), frozenset(rows))
+
+
+def _job(flow: Flow, aside: _Aside) -> Job:
+    parts = parse_key(aside.key, flow.dataset)
+    stat = flow.raw_hist.stat(aside.key)
+    if parts is None or stat is None:
+        raise NotFoundError("raw history does not have this file", where=f"{flow.raw_hist.url}/{aside.key}")
+    landed_at = parts.landed_at if parts.landed_at is not None else int(stat.modified_at)
+    waiting = Waiting(
+        aside.key, parts.table, landed_at, stat.size_bytes, in_land=False, in_raw_hist=True, modified_at=0.0
+    )
+    return Job(waiting, flow.table(parts.table), selection=Selection(only=aside.rows))
+
+
+def _row(flow: Flow, facts: Facts, job: Job, aside: _Aside, load_id: str) -> LedgerFile:
+    before = next((f for f in facts.files if f.key == job.key and f.outcome != REPLAYED), None)
+    tally = job.tally
+    row = LedgerFile(
+        pipeline=flow.pipeline,
+        table=job.waiting.table,
+        key=job.key,
+        sha256=aside.sha256,
+        size_bytes=0,
+        landed_at=job.waiting.landed_at,
+        load_id=load_id,
+        outcome=REPLAYED,
+        rows=tally.rows,
+        loaded=tally.accepted,
+        dropped=tally.dropped,
+        quarantined=tally.quarantined,
+    )
+    return row if before is None else replace(row, origin=before.origin)
+
+
+def _stage(flow: Flow, job: Job) -> None:
+    """Put what is still broken beside the quarantine file, before the commit."""
+    assert job.rejects is not None
+    if job.rejects.rows:
+        job.rejects.publish(flow.quarantine, f"{NEXT}{quarantined_rows_key(job.key)}")
+    else:
+        flow.quarantine.delete(f"{NEXT}{quarantined_rows_key(job.key)}")
+
+
+def _recover(flow: Flow) -> None:
+    """Bring back what is still broken of a file whose replay was killed while it tidied up."""
+    for stat in list(flow.quarantine.list(f"{NEXT}{flow.dataset}/")):
+        if flow.quarantine.stat(stat.key.removeprefix(NEXT)) is None:
+            _finish(flow, stat.key.removeprefix(NEXT).removesuffix(".parquet"))
+
+
+def _finish(flow: Flow, key: str) -> None:
+    """Put what is still broken in place of the quarantine file, after the commit."""
+    name = quarantined_rows_key(key)
+    staged = f"{NEXT}{name}"
+    flow.quarantine.delete(name)
+    if flow.quarantine.stat(staged) is not None:
+        flow.quarantine.adopt(flow.quarantine, staged, name)
+        flow.quarantine.delete(staged)

@@ -1,0 +1,129 @@
+"""The files of a pipeline in land and raw history: what lies there, and how a file moves on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+
+import msgspec
+
+from penstock.errors import ConflictError, NotFoundError, StoreError
+from penstock.layers import PRIVATE, parse_key, quarantined_file_key, slip_key
+from penstock.ledger import Slip, Waiting
+from penstock.ports import Stat, Store
+from penstock.run.flow import Flow
+
+
+class Shelf:
+    """What lay in the layers of a pipeline at one moment, and moves from there.
+
+    `arriving` counts files that others are perhaps still writing.
+    """
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self.arriving = 0
+        self.found: dict[str, Waiting] = {}
+        self._digest = hashlib.sha256()
+        self._look()
+
+    def _look(self) -> None:
+        flow = self.flow
+        now = flow.now()
+        ours = {stat.key for stat in flow.land.list(f"{PRIVATE}{flow.dataset}/")}
+        for stat in self._listed(flow.land):
+            if slip_key(stat.key) not in ours and now - stat.modified_at < flow.min_age_s:
+                self.arriving += 1
+                continue
+            self._add(stat, in_land=True)
+        for stat in self._listed(flow.raw_hist):
+            if (known := self.found.get(stat.key)) is not None:
+                self.found[stat.key] = replace(known, in_raw_hist=True)
+            else:
+                self._add(stat, in_land=False)
+
+    def _listed(self, store: Store) -> Iterator[Stat]:
+        stats = sorted(store.list(f"{self.flow.dataset}/"), key=lambda s: s.key)
+        self._digest.update(store.url.encode())
+        for stat in stats:
+            self._digest.update(f"\0{stat.key}\0{stat.size_bytes}\0{stat.etag}".encode())
+            yield stat
+
+    def _add(self, stat: Stat, *, in_land: bool) -> None:
+        parts = parse_key(stat.key, self.flow.dataset)
+        if parts is None:
+            return
+        landed_at = parts.landed_at if parts.landed_at is not None else int(stat.modified_at)
+        self.found[stat.key] = Waiting(
+            stat.key, parts.table, landed_at, stat.size_bytes, in_land, not in_land, stat.modified_at
+        )
+
+    @property
+    def fingerprint(self) -> str | None:
+        """A digest of everything that lies there; None while something is still arriving."""
+        return None if self.arriving else self._digest.hexdigest()
+
+    def slip(self, waiting: Waiting) -> Slip | None:
+        """The slip of a file, or None for a file that others put there."""
+        store = self.flow.land if waiting.in_land else self.flow.raw_hist
+        try:
+            with store.open(slip_key(waiting.key)) as stream:
+                return msgspec.json.decode(stream.read(), type=Slip)
+        except NotFoundError:
+            return None
+
+    # ------------------------------------------------------------------------------------ moves
+
+    def keep(self, key: str, slip: Slip) -> None:
+        """Move a file from land to raw history: same key, same bytes, checked, then removed from land.
+
+        Raises: ConflictError when raw history holds other bytes at that key; StoreError when the
+        bytes read back are not those that were judged.
+        """
+        self._adopt(self.flow.raw_hist, key, key, slip.sha256)
+        self.flow.raw_hist.replace(slip_key(key), slip_bytes(slip))
+        self.clear(key)
+
+    def set_aside(self, key: str, slip: Slip) -> None:
+        """Copy a refused file to the quarantine, whole. It leaves land when the ledger knows."""
+        target = quarantined_file_key(key)
+        self._adopt(self.flow.quarantine, key, target, slip.sha256)
+        self.flow.quarantine.replace(slip_key(target), slip_bytes(slip))
+
+    def clear(self, key: str) -> None:
+        """Remove a file and its slip from land."""
+        self.flow.land.delete(key)
+        self.flow.land.delete(slip_key(key))
+
+    def _adopt(self, store: Store, key: str, target: str, sha256: str) -> None:
+        try:
+            found = store.adopt(self.flow.land, key, target).sha256
+        except ConflictError:
+            found = store.digest(target)
+            if found != sha256:
+                raise other_bytes(store, target, found, sha256) from None
+        if found != sha256:
+            raise StoreError(
+                "the bytes read back are not the bytes that were judged",
+                where=f"{store.url}/{target}",
+                found=f"SHA-256 {found}",
+                expected=f"SHA-256 {sha256}",
+                hint="nothing was loaded; check the disk, then run again",
+            )
+
+
+def other_bytes(store: Store, key: str, found: str, expected: str) -> ConflictError:
+    """The error for a key of an immutable layer that holds different bytes."""
+    return ConflictError(
+        "this key holds other bytes already, and what is kept is never changed",
+        where=f"{store.url}/{key}",
+        found=f"SHA-256 {found}",
+        expected=f"SHA-256 {expected}",
+        hint="land the file under another name or another file_land_timestamp",
+    )
+
+
+def slip_bytes(slip: Slip) -> bytes:
+    """A slip as it is stored."""
+    return msgspec.json.format(msgspec.json.encode(asdict(slip)), indent=1) + b"\n"
