@@ -24,6 +24,8 @@ from penstock.project.spec import PipelineSpec, Project, ProjectFile
 from penstock.project.variables import fill, parse_dotenv
 from penstock.schema.faults import either
 
+__all__ = ["DOTENV", "ENVIRONMENT", "PROJECT_FILES", "LoadedProject", "parse_project"]
+
 PROJECT_FILES = ("penstock.yml", "penstock.yaml")
 DOTENV = ".env"
 ENVIRONMENT = "PENSTOCK_ENVIRONMENT"

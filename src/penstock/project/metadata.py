@@ -14,7 +14,7 @@ from penstock.project.loaded import LoadedProject
 from penstock.project.nodes import read_yaml
 from penstock.project.positions import Positions
 from penstock.project.spec import TableSpec
-from penstock.project.tables import check_keys, disposition_of, tables_of
+from penstock.project.tables import check_actions, check_keys, disposition_of, tables_of
 from penstock.schema.metadata import read_metadata
 from penstock.schema.table import Table
 
@@ -95,4 +95,4 @@ def _check_table(loaded: LoadedProject, pipeline: str, name: str, spec: TableSpe
         disposition_of(spec, table, where=where)
     except ProjectError as wrong:
         return [wrong]
-    return check_keys(spec, table, where=where)
+    return [*check_keys(spec, table, where=where), *check_actions(spec, table, where=where)]

@@ -109,5 +109,5 @@ def _meets(read: _Read, written: _Written) -> bool:
 def _endings_meet(glob: str, ending: str) -> bool:
     """Whether a file whose name ends so can match the glob."""
     last = glob.rpartition("/")[2]
-    literal = last[max(last.rfind(c) for c in "*?]") + 1 :]
+    literal = last[max(last.rfind(c) for c in "*?]}") + 1 :]
     return literal.endswith(ending) or ending.endswith(literal)

@@ -42,5 +42,5 @@ def join(place: str, *parts: str) -> str:
 def fixed(glob: str) -> str:
     """The folders of a glob before its first wildcard."""
     parts = glob.split("/")[:-1]
-    known = next((i for i, part in enumerate(parts) if any(c in part for c in "*?[")), len(parts))
+    known = next((i for i, part in enumerate(parts) if any(c in part for c in "*?[{")), len(parts))
     return "/".join(parts[:known])

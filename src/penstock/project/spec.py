@@ -93,7 +93,10 @@ class ParquetSpec(Spec):
 DestinationSpec = Annotated[
     DuckDBSpec | ParquetSpec,
     Field(discriminator="type"),
-    BeforeValidator(short.destination, json_schema_input_type=str | DuckDBSpec | ParquetSpec),
+    BeforeValidator(
+        short.destination,
+        json_schema_input_type=str | DuckDBSpec | ParquetSpec | dict[Literal["duckdb", "parquet"], str],
+    ),
 ]
 
 
@@ -347,7 +350,8 @@ class PipelineSpec(Spec):
     source: SourceSpec
     """Where the data comes from."""
     tables: dict[
-        Annotated[str, AfterValidator(words.table)], Annotated[TableSpec, BeforeValidator(short.nothing)]
+        Annotated[str, AfterValidator(words.table)],
+        Annotated[TableSpec, BeforeValidator(short.nothing, json_schema_input_type=TableSpec | None)],
     ] = Field(default_factory=dict)
     """What is promised of each table; tables that are not named here take the defaults."""
     dataset: Annotated[str | None, AfterValidator(words.dataset)] = None

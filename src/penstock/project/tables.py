@@ -28,6 +28,10 @@ Where: TypeAlias = Callable[[Path], str]
 """The place of a path of keys below a table, such as `penstock.yml:31 (...)`."""
 
 ALL_FILES = "*"
+RULES = (
+    "nullable", "enum", "pattern", "minimum", "maximum", "min_length", "max_length", "foreign_key", "unique",
+)  # fmt: skip
+"""The names of the rules that a column's metadata makes; `<column>.<rule>` is the rule of one column."""
 _KEYS = {name: f.alias or name for name, f in ColumnSpec.model_fields.items()}
 
 
@@ -172,4 +176,20 @@ def check_keys(spec: TableSpec, table: Table, *, where: Where = dotted) -> list[
         for key, names in used.items()
         for name in names
         if table.column(name) is None
+    ]
+
+
+def check_actions(spec: TableSpec, table: Table, *, where: Where = dotted) -> list[ProjectError]:
+    """Actions for rules that no column and no expectation makes."""
+    expectations = [e.name for e in spec.gate.expectations]
+    known = [*RULES, *expectations, *(f"{name}.{rule}" for name in table.names for rule in RULES)]
+    return [
+        ProjectError(
+            f"`{name}` is not a rule of `{table.name}`",
+            where=where(("gate", "actions", name)),
+            expected=f"{either([*RULES, *expectations])}, or one of these for one column: `country.enum`",
+            hint=suggest(name, known),
+        )
+        for name in spec.gate.actions
+        if name not in known
     ]

@@ -12,7 +12,7 @@ from penstock.errors import suggest
 from penstock.registry import STORES
 
 RESERVED = "_penstock"
-_NAME = re.compile(r"[^\W_][\w. -]*")
+NAME = re.compile(r"[^\W_]([\w. -]*[\w.-])?")
 _SEGMENT = re.compile(r"[^\W_][\w.=%-]*")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _MEMORY = re.compile(r"\d+(\.\d+)?\s*([KMGT]i?B|%)", re.IGNORECASE)
@@ -34,7 +34,7 @@ def refuse(
 
 def name(value: str) -> str:
     """The name of a project or a pipeline."""
-    if not _NAME.fullmatch(value) or value != value.strip():
+    if not NAME.fullmatch(value):
         raise refuse(
             f"{value!r} cannot be a name",
             expected="letters, digits, `_`, `-` and `.`, a letter or digit first",

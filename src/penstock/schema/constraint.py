@@ -18,7 +18,7 @@ from typing import Any
 from penstock.schema import types as t
 from penstock.schema.pattern import check_pattern
 from penstock.schema.table import Column
-from penstock.schema.types import DataType, Decimal, Kind, Scalar, Timestamp
+from penstock.schema.types import DataType, Decimal, Kind, List, Scalar, Timestamp
 
 # Any: constraints are values of whatever type the column has.
 
@@ -77,8 +77,10 @@ def _lengths(column: Column) -> Iterator[Fault]:
     for key, value in given.items():
         if value is None:
             continue
-        if column.type not in (t.TEXT, t.BINARY, t.NULL):
-            yield Fault(key, f"`{key}` cannot be asked of a column of type {column.type}", expected="text")
+        if column.type not in (t.TEXT, t.BINARY, t.NULL) and not isinstance(column.type, List):
+            yield Fault(
+                key, f"`{key}` cannot be asked of a column of type {column.type}", expected="text or a list"
+            )
         elif isinstance(value, bool) or not isinstance(value, int) or value < 0:
             yield Fault(key, f"`{key}` is not a length", repr(value), "a whole number from 0 on")
             return
