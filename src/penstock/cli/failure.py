@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from penstock.cli.terminal import ReaderGoneError, Terminal, abandon
+from penstock.cli.terminal import DeclinedError, ReaderGoneError, Terminal, abandon
 from penstock.errors import ExitCode, PenstockError
 
 STOPPED = 130  # 128 + SIGINT
@@ -22,6 +22,9 @@ def _explain(error: BaseException, terminal: Terminal) -> int:
     if isinstance(error, KeyboardInterrupt):
         complain(terminal, "stopped; nothing is lost: run again", word="")
         return STOPPED
+    if isinstance(error, DeclinedError):
+        complain(terminal, "left at your word; nothing was done", word="")
+        return ExitCode.REFUSED
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else ExitCode.DONE
     if isinstance(error, PenstockError):
@@ -40,9 +43,6 @@ def _from_typer(error: BaseException, terminal: Terminal) -> int:
 
     if isinstance(error, typer.Exit):
         return error.exit_code
-    if isinstance(error, typer.Abort):
-        complain(terminal, "stopped at your word; nothing was done", word="")
-        return ExitCode.REFUSED
     # typer brings its own copy of click, or asks for one, by version; BadParameter leads to either.
     if isinstance(error, typer.BadParameter.__mro__[2]):
         complain(terminal, _usage(error))

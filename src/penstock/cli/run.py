@@ -71,7 +71,7 @@ def rebuild(
     with opened(terminal, project, environment) as session:
         if terminal.interactive and not (yes or json):
             what = ", ".join(tables) if tables else "every table"
-            typer.confirm(f"Drop {what} and load again from raw history?", abort=True, err=True)
+            terminal.confirm(f"Drop {what} and load again from raw history?")
         with followed(terminal) as observe:
             result = session.rebuild(tables or [], moment, observe)
         tell(terminal, result)

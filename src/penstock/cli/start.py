@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,10 @@ from penstock.errors import UsageError
 def init(
     context: typer.Context,
     template: Annotated[
-        str | None, typer.Argument(metavar="TEMPLATE", help="What kind of project.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="TEMPLATE", help="The kind of project: files, parquet or land.", show_default=False
+        ),
     ] = None,
     folder: Annotated[
         Path | None,
@@ -44,23 +48,20 @@ def init(
         folder = Path(template)
     asks = terminal.interactive and not (no_input or json)
     known = templates()
-    chosen = template_option or template or _choose(known, asks)
+    chosen = template_option or template or (_choose(terminal, known) if asks else next(iter(known)))
     target = folder or Path()
     default = target.resolve().name or "project"
     if name is None:
-        name = typer.prompt("Name of the project", default=default, err=True) if asks else default
+        name = terminal.ask("Name of the project", default) if asks else default
     written = scaffold(chosen, target, {"name": name}, force=force)
     _tell(terminal, chosen, target, name, written)
 
 
-def _choose(known: dict[str, str], asks: bool) -> str:
-    first = next(iter(known))
-    if not asks:
-        return first
-    width = max(map(len, known))
-    for template, words in known.items():
-        typer.echo(f"  {template:{width}}  {words}", err=True)
-    return str(typer.prompt("Template", default=first, err=True))
+def _choose(terminal: Terminal, known: dict[str, str]) -> str:
+    from penstock.report.text import grid, strong
+
+    terminal.say(grid([[strong(name), words] for name, words in known.items()], "ll"))
+    return terminal.ask("Template", next(iter(known)))
 
 
 def _tell(terminal: Terminal, template: str, target: Path, name: str, written: list[Path]) -> None:
@@ -72,12 +73,13 @@ def _tell(terminal: Terminal, template: str, target: Path, name: str, written: l
         "folder": str(target.resolve()),
         "files": [path.as_posix() for path in written],
     }
-    steps = [f"cd {target}"] if target != Path() else []
+    steps = [f"cd {shlex.quote(str(target))}"] if target != Path() else []
+    steps += ["penstock generate"] if (target / "raw_data").is_dir() else []
     terminal.answer(
         lambda: document,
         lambda: [
             *(line(f"  {path.as_posix()}") for path in written),
             line(good(f"made {name}"), f" from the template {template}; next:"),
-            *(line("  ", strong(step)) for step in (*steps, "penstock check", "penstock run")),
+            *(line("  ", strong(step)) for step in (*steps, "penstock run")),
         ],
     )

@@ -21,6 +21,10 @@ class ReaderGoneError(Exception):
     """Whoever read our output stopped reading; nothing is wrong."""
 
 
+class DeclinedError(Exception):
+    """A person who was asked said no, or left."""
+
+
 @dataclass(slots=True)
 class Terminal:
     """The streams of one command, and how it was asked to speak.
@@ -56,6 +60,20 @@ class Terminal:
         """Print lines that are not the answer."""
         colour = self.colour(self.err)
         _write(self.err, "".join(self.redact(paint(text, colour=colour)) + "\n" for text in lines))
+
+    def ask(self, question: str, default: str) -> str:
+        """What a person answers; `default` for an empty line. Raises: DeclinedError at the end of input."""
+        assert self.inp is not None, "ask only when `interactive`"
+        _write(self.err, f"{question} [{default}]: ")
+        answer = self.inp.readline()
+        if not answer:
+            raise DeclinedError
+        return answer.strip() or default
+
+    def confirm(self, question: str) -> None:
+        """Go on only if a person says yes. Raises: DeclinedError."""
+        if self.ask(f"{question} yes or", "no").lower() not in ("y", "yes"):
+            raise DeclinedError
 
     def out_text(self, text: str) -> None:
         """Print text to stdout as it is."""
