@@ -12,7 +12,22 @@ from typing import TypeAlias
 
 from penstock import layers
 from penstock.ledger import Facts, Waiting, waiting
-from penstock.ports import Offer
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A file that a source can hand over.
+
+    `identity` tells this version of this file from every other; `extension` has no first dot
+    (`jsonl.gz`); `modified_at` in Unix seconds.
+    """
+
+    table: str
+    origin: str
+    identity: str
+    extension: str
+    size_bytes: int
+    modified_at: float
 
 
 @dataclass(frozen=True, slots=True)

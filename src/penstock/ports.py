@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from penstock.ledger import Commit, Facts
+from penstock.plan import Offer as Offer
 from penstock.schema.disposition import Disposition
 from penstock.schema.table import Table
 
@@ -91,22 +92,6 @@ class Store(Protocol):
 
 
 # --------------------------------------------------------------------------------------- sources
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A file that a source can hand over.
-
-    `identity` tells this version of this file from every other; `extension` has no first dot
-    (`jsonl.gz`); `modified_at` in Unix seconds.
-    """
-
-    table: str
-    origin: str
-    identity: str
-    extension: str
-    size_bytes: int
-    modified_at: float
 
 
 class Source(Protocol):

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from penstock.records.broken import Broken as Broken
+
 
 class Action(StrEnum):
     """What happens to what breaks a rule: count it, drop it, set it aside, or stop its batch."""
@@ -22,15 +24,6 @@ class Policy(StrEnum):
     ALL = "all"
     PER_TABLE = "per_table"
     PER_FILE = "per_file"
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """One rule that one row broke. `value` is text for people; `***` for sensitive columns."""
-
-    rule: str
-    column: str | None
-    value: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from penstock.gate.verdict import Broken
+from penstock.records.broken import Broken
 from penstock.schema.contract import Contract, Mode
 from penstock.schema.table import Table
 from penstock.schema.types import DataType

@@ -21,7 +21,7 @@ import msgspec
 import pyarrow as pa
 
 from penstock.errors import ContractError
-from penstock.gate.verdict import Broken
+from penstock.records.broken import Broken
 from penstock.records.chunk import UNKNOWN_COLUMN, UNPARSABLE, WRONG_TYPE, Bad, Growth, Parsed
 from penstock.records.observe import fits, types_of
 from penstock.records.wire import Lines, Wire, read_lines
