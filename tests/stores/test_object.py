@@ -313,6 +313,7 @@ def test_plain_http_beyond_this_machine(monkeypatch: pytest.MonkeyPatch) -> None
     [
         "s3://id:hunter2@bucket/prefix",
         "s3://hunter2@bucket/prefix",
+        "abfss://container:hunter2@account.dfs.core.windows.net/prefix",
         "az://container/prefix?sig=hunter2",
         "s3://bucket/prefix#hunter2",
         "https://account.blob.core.windows.net/c?sv=1&sig=hunter2",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 import obstore as obs
 from obstore.store import ObjectStore as Remote
 
 from penstock.errors import StoreError
 from penstock.stores.remote import faults
+
+if TYPE_CHECKING:
+    from obstore import GetOptions
 
 RANGE_BYTES = 8 << 20
 
@@ -68,9 +72,11 @@ class RangeReader(io.RawIOBase):
         return b"".join(parts)
 
     def _get(self, start: int, end: int) -> memoryview:
+        options: GetOptions = {"range": (start, end)}
+        if self._etag is not None:
+            options["if_match"] = self._etag
         with faults("read", self._key, self._url):
-            answer = obs.get(self._remote, self._key, options={"range": (start, end), "if_match": self._etag})
-            data = memoryview(answer.bytes())
+            data = memoryview(obs.get(self._remote, self._key, options=options).bytes())
         if len(data) != end - start:
             raise StoreError(
                 f"cannot read `{self._key}`",
