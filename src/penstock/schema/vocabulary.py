@@ -90,7 +90,18 @@ def _keys_tell(foreign: Format, table: Mapping[str, Any], columns: list[Mapping[
 
 def known_types() -> list[str]:
     """The names of types, for suggestions."""
-    return [*Kind.__members__.values(), "timestamp", "timestamp_tz", "decimal", "list", "struct"]
+    others = (
+        "timestamp",
+        "timestamp_tz",
+        "decimal",
+        "list",
+        "struct",
+        "integer",
+        "string",
+        "boolean",
+        "double",
+    )
+    return [*Kind.__members__.values(), *others]
 
 
 def _words(text: str) -> frozenset[str]:
