@@ -23,7 +23,7 @@ _HINTS = {
     errno.EACCES: "give this user read and write permission on the folder, or choose another one",
     errno.EPERM: "the file system refuses this to this user; check the folder's owner and attributes",
     errno.ENAMETOOLONG: "shorten the name; most file systems allow 255 bytes for each part of a path",
-    errno.ENOTDIR: "a file stands where a folder is needed; rename or remove it",
+    errno.ENOTDIR: "a file or a broken link stands where a folder is needed; rename or remove it",
     errno.EISDIR: "a folder stands where a file is needed; rename or remove it",
     errno.ELOOP: "symbolic links lead round in a circle; remove one of them",
     errno.EMFILE: "this process has too many open files; raise `ulimit -n`",
@@ -162,9 +162,11 @@ def make_folder(folder: Path) -> None:
         except FileNotFoundError:
             continue
         except (FileExistsError, NotADirectoryError):
-            blocker = next((p for p in (folder, *folder.parents) if p.exists() and not p.is_dir()), None)
+            above = (folder, *folder.parents)
+            # a link that leads nowhere does not exist, yet it takes the name
+            blocker = next((p for p in above if (p.exists() or p.is_symlink()) and not p.is_dir()), None)
             if blocker is not None:
-                raise NotADirectoryError(errno.ENOTDIR, f"{blocker} is a file", str(blocker)) from None
+                raise NotADirectoryError(errno.ENOTDIR, f"{blocker} is no folder", str(blocker)) from None
     raise FileNotFoundError(errno.ENOENT, "the folder keeps vanishing", str(folder))
 
 

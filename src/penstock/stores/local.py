@@ -133,6 +133,8 @@ class LocalStore:
     def adopt(self, source: Store, source_key: str, key: str) -> Put:
         """Make a file of another store a new file here: a hard link where that is possible.
 
+        A program that still holds the source open for writing would then write to both: adopt only
+        files that are finished.
         Raises: ConflictError when `key` exists; NotFoundError; StoreError.
         """
         path, _ = self._target(key)
@@ -156,7 +158,7 @@ class LocalStore:
     def _link(self, source: LocalStore, source_key: str, key: str) -> bool:
         """Link the source's file to `key`; False if this file system or its rules forbid it."""
         path, top = self._target(key)
-        origin = (source.root / check_key(source_key)).resolve()
+        origin = _real(source.root / check_key(source_key))
         with source._open(source_key, 0) as file, faults("sync", origin):
             os.fsync(file.fileno())  # whoever dropped the file there may not have
         try:
@@ -200,12 +202,12 @@ class LocalStore:
         path = self.root / check_key(key)
         with faults("write", path):
             top = nearest(self.root)
-            inside = path.parent.resolve().is_relative_to(self.root.resolve())
-        if not inside:
+            folder = _real(path.parent)
+        if not folder.is_relative_to(_real(self.root)):
             raise StoreError(
                 f"cannot write `{key}`: a symbolic link on its way leads out of the store",
                 where=str(path),
-                found=str(path.parent.resolve()),
+                found=str(folder),
                 hint="replace the link by a real folder, or give the store the folder it points to",
             )
         return path, top
@@ -228,6 +230,11 @@ def _folder(url: str) -> Path:
             expected="file:///path/to/folder",
         )
     return Path(unquote(parts.path))
+
+
+def _real(path: Path) -> Path:
+    """The path without symbolic links; unlike `Path.resolve`, one that goes in circles is no error here."""
+    return Path(os.path.realpath(path))
 
 
 def _copy(data: BinaryIO, fd: int, key: str, path: Path) -> Put:

@@ -16,6 +16,7 @@ import functools
 import gzip
 import hashlib
 import io
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -129,7 +130,7 @@ def resident_bytes() -> int:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:
         pytest.skip("no /proc/self/statm here, so memory cannot be watched")
-    return pages * 4096
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 class StoreSuite:
