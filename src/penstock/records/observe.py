@@ -92,8 +92,9 @@ def _fits_float(value: Any) -> bool:  # Any: decoded JSON
 
 
 def _held_by_float(value: int | Exact) -> bool:
+    """Whether the nearest float, written out again, is the same number."""
     try:
-        return Exact(float(value)) == value
+        return Exact(repr(float(value))) == value
     except OverflowError:
         return False
 

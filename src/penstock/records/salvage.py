@@ -108,7 +108,7 @@ class Salvage:
         read = read_lines(b"\n".join([lines[i] for i in places]), self.wire)
         if read is None:
             return False
-        at = list(places) if read.offsets is None else [places[i] for i in read.offsets]
+        at = list(places[: read.rows]) if read.offsets is None else [places[i] for i in read.offsets]
         if read.suspects:
             self._look_at_suspects(lines, at, read, kept)
         else:
@@ -195,7 +195,7 @@ class Salvage:
     def _examine(self, line: bytes, place: int, kept: _Kept) -> bytes | None:
         """The line as it may go on, perhaps rewritten; None when it is bad (and says so)."""
         record = decoded(line)
-        if not isinstance(record, dict):
+        if not isinstance(record, dict) or not (record or self.known):
             kept.bad.append(Bad(place, Broken(UNPARSABLE, None, reason_of(line))))
             return None
         ruling = rule_on(self.table, self.contract, types_of(record, self.known))
@@ -273,6 +273,8 @@ def reason_of(line: bytes) -> str:
         return f"{error.msg} at character {error.pos + 1}"
     except RecursionError:
         return "nested too deeply"
+    if value == {}:
+        return "an object without keys, and no column is known yet"
     if not isinstance(value, dict):
         return f"{'null' if value is None else type(value).__name__} where an object is wanted"
     try:
@@ -309,8 +311,8 @@ def shown(value: Any) -> str:  # Any: JSON
     """A value as people see it in messages: JSON text, cut when long."""
     if isinstance(value, bytes):
         text = value.decode("utf-8", "backslashreplace")
-    elif isinstance(value, str):
-        text = value
+    elif isinstance(value, str | Exact):
+        text = str(value)
     else:
         text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
@@ -348,7 +350,11 @@ def prune(raw: msgspec.Raw, kind: DataType) -> msgspec.Raw:
     return raw
 
 
-def _is_typed(decoder: msgspec.json.Decoder[Any], line: bytes, decimals: list[tuple[str, Decimal]]) -> bool:
+def _is_typed(
+    decoder: msgspec.json.Decoder[Any] | None, line: bytes, decimals: list[tuple[str, Decimal]]
+) -> bool:
+    if decoder is None:
+        return False
     try:
         record = decoder.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -358,10 +364,16 @@ def _is_typed(decoder: msgspec.json.Decoder[Any], line: bytes, decimals: list[tu
 
 
 @lru_cache(maxsize=64)
-def typed_decoder(table: Table) -> msgspec.json.Decoder[Any]:
-    """A decoder that takes exactly the lines whose values have the JSON types of the table's columns."""
+def typed_decoder(table: Table) -> msgspec.json.Decoder[Any] | None:
+    """A decoder that takes exactly the lines whose values have the JSON types of the table's columns.
+
+    None for a table with a name that such a decoder cannot have, such as one with a quote in it.
+    """
     columns = sorted(table.columns, key=lambda c: not isinstance(c.type, Decimal))
-    return msgspec.json.Decoder(_struct([(c.name, c.type) for c in columns]))
+    try:
+        return msgspec.json.Decoder(_struct([(c.name, c.type) for c in columns]))
+    except ValueError:
+        return None
 
 
 def _struct(fields: list[tuple[str, DataType]]) -> type[msgspec.Struct]:

@@ -8,6 +8,7 @@ Rows that look wrong after the parse are `suspects`: the salvage looks at those 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,8 +17,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
-from penstock.records.cast import cast_text
 
+from penstock.records.cast import cast_text
 from penstock.records.observe import EXACT_INTEGERS
 from penstock.schema import types as t
 from penstock.schema.arrow import arrow_schema, to_arrow
@@ -86,10 +87,12 @@ def holds(kind: DataType, what: Callable[[DataType], bool]) -> bool:
 class Lines:
     """Lines as rows. `offsets` are the lines of the rows, None if there is no blank line.
 
-    `suspects` are rows (not lines) that must be looked at before they may go on.
+    `suspects` are rows (not lines) that must be looked at before they may go on. `rows` counts
+    them also when the batch has no column that could.
     """
 
     batch: pa.RecordBatch
+    rows: int
     offsets: list[int] | None
     suspects: frozenset[int]
 
@@ -99,7 +102,7 @@ def read_lines(data: bytes, wire: Wire) -> Lines | None:
     if not _is_sound(data):
         return None
     if not data.strip():
-        return Lines(pa.RecordBatch.from_pylist([], schema=wire.target), [], frozenset())
+        return Lines(pa.RecordBatch.from_pylist([], schema=wire.target), 0, [], frozenset())
     try:
         rows = pj.read_json(
             pa.BufferReader(data),
@@ -109,7 +112,7 @@ def read_lines(data: bytes, wire: Wire) -> Lines | None:
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowCapacityError, UnicodeDecodeError):
         return None  # the salvage finds out which line, and why
     offsets = None
-    if rows.num_rows != data.count(b"\n") + (not data.endswith(b"\n")):
+    if _has_blank_line(data) or rows.num_rows != data.count(b"\n") + (not data.endswith(b"\n")):
         offsets = [i for i, line in enumerate(data.split(b"\n")) if line.strip()]
         if len(offsets) != rows.num_rows:
             return None
@@ -128,6 +131,14 @@ def _is_sound(data: bytes) -> bool:
     return True
 
 
+_BLANK = re.compile(rb"\n[ \t\r]*\n")
+
+
+def _has_blank_line(data: bytes) -> bool:
+    """Whether a line is blank, other than by a last line end."""
+    return data[:1] in b" \t\r\n" or _BLANK.search(data) is not None
+
+
 def _to_lines(rows: Any, wire: Wire, offsets: list[int] | None) -> Lines:
     columns = {name: one_array(rows.column(name)) for name in wire.asked.names}
     suspects = set(_empty_rows(list(columns.values())))
@@ -137,7 +148,7 @@ def _to_lines(rows: Any, wire: Wire, offsets: list[int] | None) -> Lines:
         columns[name], bad = cast_wire(columns[name], kind)
         suspects.update(bad)
     batch = pa.RecordBatch.from_arrays([columns[f.name] for f in wire.target], schema=wire.target)
-    return Lines(batch, offsets, frozenset(suspects))
+    return Lines(batch, rows.num_rows, offsets, frozenset(suspects))
 
 
 def one_array(column: Any) -> Any:

@@ -22,15 +22,16 @@ from penstock.gate.unique import UNIQUE, KeyBook
 from penstock.gate.verdict import Action, Broken, Finding, Verdict
 from penstock.ledger import Facts, Waiting
 from penstock.ports import Batches, Transaction
-from penstock.records.cast import conform
 from penstock.records.compression import open_decompressed
 from penstock.report.facts import FileDone, Phase, Progress
+from penstock.run.fit import fit
 from penstock.run.flow import Flow, TableFlow
 from penstock.run.rejects import RejectFile
 from penstock.run.shape import Shape
 from penstock.run.stream import Bench, HashingReader, Selection, Tally, stream
 from penstock.schema.arrow import arrow_schema
 from penstock.schema.table import Table
+from penstock.schema.types import NULL
 
 HEAD_BYTES = 4096
 
@@ -79,6 +80,7 @@ class Draft:
     repeats: bool = False
 
 
+Rows: TypeAlias = tuple[pa.RecordBatch, Table]
 Opener: TypeAlias = Callable[[Job], BinaryIO]
 
 
@@ -119,9 +121,10 @@ class Pass:
             book.close()
         return written
 
-    def _write(self, transaction: Transaction, shape: Shape, rows: Iterator[pa.RecordBatch]) -> int:
+    def _write(self, transaction: Transaction, shape: Shape, rows: Iterator[Rows]) -> int:
         """Write batches, and grow the destination's table in between whenever the shape grew."""
         written = 0
+        rows = _typed(rows, shape)
         held = next(rows, None)
         while held is not None:
             holding = self._settle(transaction, shape)
@@ -142,14 +145,14 @@ class Pass:
                 continue
             return holding
 
-    def _rows(self, shape: Shape, jobs: list[Job], book: KeyBook) -> Iterator[pa.RecordBatch]:
+    def _rows(self, shape: Shape, jobs: list[Job], book: KeyBook) -> Iterator[Rows]:
         """Good rows of all files of a table in order, then an empty batch so that the table is made."""
         for number, job in enumerate(jobs):
             yield from self._file(shape, job, number, book)
         if len(arrow_schema(shape.reading)):
-            yield _empty(shape.reading)
+            yield _empty(shape.reading), shape.reading
 
-    def _file(self, shape: Shape, job: Job, number: int, book: KeyBook) -> Iterator[pa.RecordBatch]:
+    def _file(self, shape: Shape, job: Job, number: int, book: KeyBook) -> Iterator[Rows]:
         flow, waiting = self.flow, job.waiting
         tally = job.tally = Tally()
         job.close()
@@ -163,7 +166,7 @@ class Pass:
                     flow.observe(Progress(flow.pipeline, Phase.JUDGE, piece.size_bytes, piece.records))
                     if piece.batch.num_rows:
                         book.add(piece.batch, number, piece.rows() if book.keys else ())
-                        yield piece.batch
+                        yield piece.batch, piece.table
         except RefusedError as error:
             job.error = error
             action = job.flow.arrival.on_unreadable(error)
@@ -251,23 +254,36 @@ class Pass:
 class _Feed:
     """Batches of one schema: ends where the shape grew, and holds the batch that made it grow."""
 
-    def __init__(
-        self, first: pa.RecordBatch, rest: Iterator[pa.RecordBatch], shape: Shape, holding: Table
-    ) -> None:
-        self.held: pa.RecordBatch | None = first
+    def __init__(self, first: Rows, rest: Iterator[Rows], shape: Shape, holding: Table) -> None:
+        self.held: Rows | None = first
         self._rest = rest
         self._shape = shape
         self._holding = holding
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         while self.held is not None and self._shape.holding is self._holding:
-            batch, bad = conform(self.held, self._holding)
+            batch, bad = fit(*self.held, self._holding)
             if bad:
                 self._shape.widen_to_text(next(iter(bad)))
                 return
             self.held = None
             yield batch
             self.held = next(self._rest, None)
+
+
+def _typed(rows: Iterator[Rows], shape: Shape) -> Iterator[Rows]:
+    """The same batches, held back until some column has a type; if none gets one, one becomes text."""
+    untyped: list[Rows] = []
+    for batch in rows:
+        if any(column.type != NULL for column in shape.holding.columns):
+            yield from untyped
+            yield batch
+            yield from rows
+            return
+        untyped.append(batch)
+    if untyped:
+        shape.widen_to_text(shape.reading.names[0])
+        yield from untyped
 
 
 def _no_keys() -> Any:  # Any: pyarrow is untyped

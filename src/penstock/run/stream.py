@@ -115,10 +115,12 @@ class Tally:
 class Piece:
     """A judged chunk: good rows and rejects.
 
-    `places` are the offsets of the good rows from `first_row`; None: they follow each other.
+    `table` is what the chunk was read as. `places` are the offsets of the good rows from
+    `first_row`; None: they follow each other.
     """
 
     batch: pa.RecordBatch
+    table: Table
     first_row: int
     places: Sequence[int] | None
     rejects: tuple[Reject, ...]
@@ -197,6 +199,7 @@ def _work(
     counts.update(rule_id(b.broken.rule, b.broken.column) for b in parsed.bad)
     piece = Piece(
         judged.good,
+        table,
         chunk.first_row,
         _places(parsed, judged.kept),
         _rejects(chunk, format_, marks),
@@ -247,6 +250,7 @@ def _select(piece: Piece, selection: Selection, chunk: Chunk, format_: Format) -
     counts.update(_counted(late))
     return Piece(
         piece.batch.take(pa.array(stay, pa.int64())),
+        piece.table,
         piece.first_row,
         [numbers[i] - piece.first_row for i in stay],
         rejects,

@@ -81,5 +81,11 @@ def from_arrow(arrow: Any) -> DataType:  # Any: pyarrow is untyped
 
 
 def arrow_schema(table: Table) -> Any:  # Any: pyarrow is untyped
-    """The Arrow schema of a table's rows; columns whose type is still `null` are left out."""
-    return pa.schema([pa.field(c.name, to_arrow(c.type)) for c in table.columns if c.type != t.NULL])
+    """The Arrow schema of a table's rows; columns whose type is still `null` are left out.
+
+    Where no column has a type yet, the first stays, as `null`, so that rows can be counted.
+    """
+    fields = [pa.field(c.name, to_arrow(c.type)) for c in table.columns if c.type != t.NULL]
+    if not fields and table.columns:
+        fields = [pa.field(table.columns[0].name, pa.null())]
+    return pa.schema(fields)

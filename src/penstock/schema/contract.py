@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from penstock.schema.table import Table
-from penstock.schema.types import NULL, DataType, merge
+from penstock.schema.types import NULL, DataType, List, Struct, merge
 
 
 class Mode(StrEnum):
@@ -61,6 +61,18 @@ class Ruling:
     types: Mapping[str, Mode]
 
 
+def only_adds_fields(before: DataType, after: DataType) -> bool:
+    """Whether `after` is `before` with further keys in its objects: new columns, in a way."""
+    if isinstance(before, Struct) and isinstance(after, Struct):
+        now = dict(after.fields)
+        return bool(before.fields) and all(
+            n in now and (now[n] == t or only_adds_fields(t, now[n])) for n, t in before.fields
+        )
+    if isinstance(before, List) and isinstance(after, List):
+        return only_adds_fields(before.item, after.item)
+    return False
+
+
 def rule_on(table: Table, contract: Contract, seen: Mapping[str, DataType]) -> Ruling:
     """Sort what data brings by what the contract says of it. `freeze` is among the modes returned."""
     grow: dict[str, DataType] = {}
@@ -74,10 +86,14 @@ def rule_on(table: Table, contract: Contract, seen: Mapping[str, DataType]) -> R
                 grow[name] = kind
             else:
                 columns[name] = mode
-        elif merge(known.type, kind) != known.type:
-            mode = mode_for_type(table, contract, name)
-            if mode is Mode.EVOLVE:
-                grow[name] = kind
-            else:
-                types[name] = mode
+            continue
+        wider = merge(known.type, kind)
+        if wider == known.type:
+            continue
+        new_keys = only_adds_fields(known.type, wider)
+        mode = contract.columns if new_keys else mode_for_type(table, contract, name)
+        if mode is Mode.EVOLVE:
+            grow[name] = kind
+        else:
+            (columns if new_keys else types)[name] = mode
     return Ruling(grow, columns, types)
