@@ -11,6 +11,7 @@ import pytest
 from scripted import SECRET, Outcome, ScriptedSession
 
 from penstock import errors
+from penstock.schema.faults import combine
 
 FAMILIES = [
     (errors.ProjectError, 1),
@@ -62,9 +63,26 @@ def test_errors_as_json(penstock: Callable[..., Outcome], session: ScriptedSessi
             "expected": None,
             "hint": "did you mean 'b'?",
             "exit_code": 1,
+            "faults": [],
         }
     }
     assert told.err.startswith("error: no pipeline `a`")
+
+
+def test_many_errors_at_once(penstock: Callable[..., Outcome], session: ScriptedSession) -> None:
+    faults = [errors.ProjectError(what, where=f"penstock.yml:{line}") for line, what in enumerate("ab", 1)]
+    session.answers["open"] = combine(faults, "`penstock.yml`")
+    told = penstock("check")
+    assert told.err == (
+        "error: `penstock.yml` has 2 errors\n"
+        " 1 a\n     where: penstock.yml:1\n 2 b\n     where: penstock.yml:2\n"
+    )
+    # an error before the project is open is told as JSON, too
+    document = json.loads(penstock("check", "--json").out)
+    assert [(fault["what"], fault["where"]) for fault in document["error"]["faults"]] == [
+        ("a", "penstock.yml:1"),
+        ("b", "penstock.yml:2"),
+    ]
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("by zero"), errors.BugError("a broken promise")])

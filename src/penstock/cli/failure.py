@@ -97,15 +97,14 @@ def complain(terminal: Terminal, message: str, word: str = "error: ") -> None:
     terminal.say(lines)
 
 
+def _facts(error: PenstockError) -> dict[str, str | None]:
+    texts = {name: getattr(error, name) for name in ("what", "where", "found", "expected", "hint")}
+    return {"kind": type(error).__name__, **texts}
+
+
 def _document(terminal: Terminal, error: PenstockError) -> None:
     if not terminal.json:
         return
-    texts = {name: getattr(error, name) for name in ("what", "where", "found", "expected", "hint")}
-    document = {
-        "error": {
-            "kind": type(error).__name__,
-            **texts,
-            "exit_code": int(error.exit_code),
-        }
-    }
+    faults = [_facts(fault) for fault in getattr(error, "faults", ())]
+    document = {"error": {**_facts(error), "exit_code": int(error.exit_code), "faults": faults}}
     terminal.answer(lambda: document, lambda: ())
