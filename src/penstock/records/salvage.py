@@ -49,6 +49,15 @@ class _Kept:
     discarded: Counter[str] = field(default_factory=Counter)
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line that goes on, where it stood, and whether every value of it was looked at."""
+
+    place: int
+    text: bytes
+    examined: bool = False
+
+
 class _GrowthNeededError(Exception):
     def __init__(self, seen: Mapping[str, DataType]) -> None:
         self.seen = dict(seen)
@@ -116,62 +125,63 @@ class Salvage:
         return True
 
     def _look_at_suspects(self, lines: list[bytes], at: list[int], read: Lines, kept: _Kept) -> None:
-        again: list[tuple[int, bytes]] = []
-        refused = set()
+        again: list[_Line] = []
+        gone = set()
         for row in sorted(read.suspects):
             line = self._examine(lines[at[row]], at[row], kept)
             if line is None:
-                refused.add(row)
-            elif line != lines[at[row]]:
-                refused.add(row)
-                again.append((at[row], line))
-        stay = [row for row in range(len(at)) if row not in refused]
-        batch = read.batch.take(pa.array(stay, pa.int64())) if refused else read.batch
-        self._keep(batch, [at[row] for row in stay], kept)
+                gone.add(row)
+            elif line != lines[at[row]] or row in read.failed:
+                gone.add(row)
+                again.append(_Line(at[row], line, examined=True))
+        self._keep_all_but(gone, read, at, kept)
         self._reread(again, kept)
 
     def _one_by_one(self, lines: list[bytes], places: range | list[int], kept: _Kept) -> None:
         decoder = typed_decoder(self.table)
         decimals = [(n, k) for n, k in self.known.items() if isinstance(k, Decimal)]
-        good: list[tuple[int, bytes]] = []
+        good: list[_Line] = []
         for i in places:
-            line: bytes | None = lines[i]
+            line = lines[i]
             if not line or line.isspace():
                 continue
-            if self.wire.raw_json or not _is_typed(decoder, line, decimals):
-                line = self._examine(line, i, kept)
-            if line is not None:
-                good.append((i, line))
+            if not self.wire.raw_json and _is_typed(decoder, line, decimals):
+                good.append(_Line(i, line))
+            elif (fitted := self._examine(line, i, kept)) is not None:
+                good.append(_Line(i, fitted, examined=True))
         self._reread(good, kept)
 
-    def _reread(self, good: list[tuple[int, bytes]], kept: _Kept) -> None:
+    def _reread(self, good: list[_Line], kept: _Kept) -> None:
         """Parse lines that were found good; what the parser still refuses is halved until it is alone."""
         if not good:
             return
-        read = read_lines(b"\n".join([line for _, line in good]), self.wire)
+        read = read_lines(b"\n".join([line.text for line in good]), self.wire)
         if read is not None and read.offsets is None:
             self._settle(good, read, kept)
         elif len(good) == 1:
-            place, line = good[0]
-            kept.bad.append(Bad(place, Broken(UNPARSABLE, None, reason_of(line))))
+            kept.bad.append(Bad(good[0].place, Broken(UNPARSABLE, None, reason_of(good[0].text))))
         else:
             middle = len(good) // 2
             self._reread(good[:middle], kept)
             self._reread(good[middle:], kept)
 
-    def _settle(self, good: list[tuple[int, bytes]], read: Lines, kept: _Kept) -> None:
-        """Keep reread rows; suspects are looked at once more, and what cannot be explained is refused."""
-        refused = set()
+    def _settle(self, good: list[_Line], read: Lines, kept: _Kept) -> None:
+        """Keep reread rows; those that fail although they were found good are refused all the same."""
+        gone = set()
         for row in sorted(read.suspects):
-            place, line = good[row]
-            if (again := self._examine(line, place, kept)) is None:
-                refused.add(row)
-            elif again != line:
-                refused.add(row)
-                kept.bad.append(Bad(place, Broken(WRONG_TYPE, None, shown(line)), Mode.QUARANTINE))
-        stay = [row for row in range(len(good)) if row not in refused]
-        batch = read.batch.take(pa.array(stay, pa.int64())) if refused else read.batch
-        self._keep(batch, [good[row][0] for row in stay], kept)
+            line = good[row]
+            if not line.examined and self._examine(line.text, line.place, kept) is None:
+                gone.add(row)
+            elif row in read.failed:
+                gone.add(row)
+                broken = Broken(WRONG_TYPE, None, shown(line.text))
+                kept.bad.append(Bad(line.place, broken, Mode.QUARANTINE))
+        self._keep_all_but(gone, read, [line.place for line in good], kept)
+
+    def _keep_all_but(self, gone: set[int], read: Lines, at: list[int], kept: _Kept) -> None:
+        stay = [row for row in range(len(at)) if row not in gone]
+        batch = read.batch.take(pa.array(stay, pa.int64())) if gone else read.batch
+        self._keep(batch, [at[row] for row in stay], kept)
 
     def _keep(self, batch: pa.RecordBatch, at: list[int], kept: _Kept) -> None:
         if batch.num_rows:

@@ -57,21 +57,28 @@ def wire_of(table: Table) -> Wire:
     )
 
 
-def wire_type(kind: DataType) -> Any:
-    """What the parser is asked for in place of `kind`."""
+def wire_type(kind: DataType, *, nested: bool = False) -> Any:
+    """What the parser is asked for in place of `kind`.
+
+    A null type inside a list or object is asked for as text, because pyarrow.json builds broken
+    arrays of it; the cast then checks that there was none.
+    """
     if isinstance(kind, List):
-        return pa.list_(wire_type(kind.item))
+        return pa.list_(wire_type(kind.item, nested=True))
     if isinstance(kind, Struct):
-        return pa.struct([(n, wire_type(f)) for n, f in kind.fields])
-    plain = isinstance(kind, Decimal) or t.is_numeric(kind) or kind in (t.BOOL, t.NULL)
-    return to_arrow(kind) if plain else pa.string()
+        return pa.struct([(n, wire_type(f, nested=True)) for n, f in kind.fields])
+    plain = isinstance(kind, Decimal) or t.is_numeric(kind) or kind == t.BOOL
+    return to_arrow(kind) if plain or (kind == t.NULL and not nested) else pa.string()
 
 
 def needs_cast(kind: DataType) -> bool:
     """Whether what the parser gives must be converted or checked to be a `kind`."""
-    return holds(kind, lambda k: k != t.TEXT and k != t.JSON and pa.types.is_string(wire_type(k))) or holds(
-        kind, lambda k: k == Struct(())
-    )
+    as_is = (t.TEXT, t.JSON)
+    return holds(kind, lambda k: k == Struct(()) or (k not in as_is and _comes_as_text(k)))
+
+
+def _comes_as_text(kind: DataType) -> bool:
+    return bool(pa.types.is_string(wire_type(kind, nested=True)))
 
 
 def holds(kind: DataType, what: Callable[[DataType], bool]) -> bool:
@@ -87,14 +94,16 @@ def holds(kind: DataType, what: Callable[[DataType], bool]) -> bool:
 class Lines:
     """Lines as rows. `offsets` are the lines of the rows, None if there is no blank line.
 
-    `suspects` are rows (not lines) that must be looked at before they may go on. `rows` counts
-    them also when the batch has no column that could.
+    `suspects` are rows (not lines) that must be looked at before they may go on, and those of
+    them in `failed` are not in the batch as they came. `rows` counts rows also when the batch has
+    no column that could.
     """
 
     batch: pa.RecordBatch
     rows: int
     offsets: list[int] | None
     suspects: frozenset[int]
+    failed: frozenset[int] = frozenset()
 
 
 def read_lines(data: bytes, wire: Wire) -> Lines | None:
@@ -142,19 +151,19 @@ def _has_blank_line(data: bytes) -> bool:
 def _to_lines(rows: Any, wire: Wire, offsets: list[int] | None) -> Lines:
     columns = {name: one_array(rows.column(name)) for name in wire.asked.names}
     suspects = set(_empty_rows(list(columns.values())))
+    failed: set[int] = set()
     for name in wire.floats:
         suspects.update(_suspect_floats(columns[name]))
     for name, kind in wire.casts.items():
         columns[name], bad = cast_wire(columns[name], kind)
-        suspects.update(bad)
+        failed.update(bad)
     batch = pa.RecordBatch.from_arrays([columns[f.name] for f in wire.target], schema=wire.target)
-    return Lines(batch, rows.num_rows, offsets, frozenset(suspects))
+    return Lines(batch, rows.num_rows, offsets, frozenset(suspects | failed), frozenset(failed))
 
 
 def one_array(column: Any) -> Any:
-    """A chunked column as one array."""
-    whole = column.combine_chunks()
-    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
+    """A chunked column as one array; one chunk is taken as it is."""
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
 
 
 def _empty_rows(columns: list[Any]) -> list[int]:
@@ -202,8 +211,10 @@ def cast_wire(column: Any, kind: DataType) -> tuple[Any, Sequence[int]]:
         starts = pa.concat_arrays([pa.array([0], pa.int32()), ends])
         lists = pa.ListArray.from_arrays(starts, items, type=to_arrow(kind), mask=column.is_null())
         return lists, _parents(column, bad)
-    if kind == t.TEXT or not pa.types.is_string(column.type):
+    if not pa.types.is_string(column.type) or kind in (t.TEXT, t.JSON):
         return column, ()
+    if kind == t.NULL:
+        return pa.nulls(len(column)), _where(column.is_valid())
     return cast_text(column, kind)
 
 
