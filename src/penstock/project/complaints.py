@@ -114,7 +114,7 @@ def _refused(message: str, ctx: dict[str, Any], place: str, node: Node) -> Proje
     return ProjectError(
         message,
         where=place,
-        found=None if isinstance(node.value, dict | list) else _found(node),
+        found=None if known or isinstance(node.value, dict | list | None) else _found(node),
         expected=ctx.get("expected") or either(known) or None,
         hint=ctx.get("hint") or suggest(ctx.get("name", ""), known),
     )

@@ -21,7 +21,7 @@ from penstock.errors import ProjectError
 Path: TypeAlias = tuple[str | int, ...]
 Scalar: TypeAlias = str | int | float | bool | None
 
-MAX_NODES = 200_000
+MAX_NODES = 50_000
 _TAG = "tag:yaml.org,2002:"
 
 

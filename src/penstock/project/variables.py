@@ -23,8 +23,8 @@ _VARIABLE = re.compile(
 )
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=[ \t]*")
 _QUOTED = {
-    '"': re.compile(r'"((?:[^"\\]|\\.)*)"[ \t]*(?:#.*)?(?:\n|\Z)', re.DOTALL),
-    "'": re.compile(r"'([^']*)'[ \t]*(?:#.*)?(?:\n|\Z)"),
+    '"': re.compile(r'"((?:[^"\\]|\\.)*)"[ \t]*(?:#[^\n]*)?(?:\n|\Z)', re.DOTALL),
+    "'": re.compile(r"'([^']*)'[ \t]*(?:#[^\n]*)?(?:\n|\Z)"),
 }
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "$": "$"}
 
