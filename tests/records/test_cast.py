@@ -119,7 +119,7 @@ def test_text_that_does_not_convert_exactly_is_named(text, kind):
     assert values.type == to_arrow(kind)
 
 
-steady = settings(deadline=None, derandomize=True)
+steady = settings(deadline=None, derandomize=True, max_examples=60)
 KINDS = sorted({kind for _, kind, _ in GOOD}, key=str)
 
 
@@ -246,7 +246,7 @@ def test_a_float_is_taken_only_if_it_gives_its_digits_back(digits, number, expon
     _, bad = cast_text(pa.array([text]), t.FLOAT64)
     exact = Exact(text)
     shown = Exact(format(float(text), f".{len(exact.normalize().as_tuple().digits) - 1}e"))
-    assert bool(bad) == (shown != exact)
+    assert bool(bad) == (exact not in (shown, Exact(repr(float(text)))))
 
 
 # ------------------------------------------------------------------------------------------ widen

@@ -21,7 +21,7 @@ from penstock.schema.contract import Contract, Mode
 from penstock.schema.table import Column, Table, evolve
 from penstock.schema.types import parse_type
 
-steady = settings(deadline=None, derandomize=True)
+steady = settings(deadline=None, derandomize=True, max_examples=60)
 
 
 class Read:

@@ -23,7 +23,7 @@ from penstock.records.from_text import scalar_cast
 from penstock.records.masks import lost
 from penstock.records.nested import nested
 from penstock.schema.arrow import arrow_schema
-from penstock.schema.types import NULL, DataType, is_nested
+from penstock.schema.types import DataType, is_nested
 
 if TYPE_CHECKING:
     from penstock.schema.table import Table
@@ -65,14 +65,15 @@ def conform(batch: Any, table: Table) -> tuple[Any, Mapping[str, Sequence[int]]]
     present = set(batch.schema.names)
     columns: list[Any] = []
     bad: dict[str, Sequence[int]] = {}
-    for column, field in zip((c for c in table.columns if c.type != NULL), schema, strict=True):
-        if column.name not in present:
+    kinds = {column.name: column.type for column in table.columns}
+    for field in schema:
+        if field.name not in present:
             columns.append(pa.nulls(batch.num_rows, field.type))
             continue
-        values = batch.column(column.name)
+        values = batch.column(field.name)
         if values.type != field.type:
-            values, missed = widen(values, column.type)
+            values, missed = widen(values, kinds[field.name])
             if missed:
-                bad[column.name] = missed
+                bad[field.name] = missed
         columns.append(values)
     return pa.RecordBatch.from_arrays(columns, schema=schema), bad

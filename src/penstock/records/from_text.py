@@ -129,20 +129,22 @@ def _without_rounded(column: Any, values: Any, kind: Kind) -> Any:
     text, found = column.filter(doubtful), values.filter(doubtful)
     mantissa = pc.replace_substring_regex(text, r"[eE].*\z", "")
     counts = pc.binary_length(pc.ascii_trim(pc.replace_substring_regex(mantissa, r"[-+.]", ""), "0"))
-    shortest = pc.or_(pc.equal(found.cast(pa.string()), text), pc.equal(counts, 0))
+    shortest = found.cast(pa.string())
+    same = pc.or_(pc.equal(shortest, text), pc.equal(counts, 0))
     few = pc.and_(pc.less_equal(counts, safe), pc.greater_equal(pc.abs(found), _SMALLEST[kind]))
-    good = pc.or_(shortest, few)
+    good = pc.or_(same, few)
     unclear = pc.and_(pc.invert(good), pc.less_equal(counts, most))
     if pc.any(unclear).as_py():
-        cells = zip(*(part.filter(unclear).to_pylist() for part in (text, found, counts)), strict=True)
-        answers = pa.array([_gives_back(*cell) for cell in cells], pa.bool_())
+        parts = (part.filter(unclear).to_pylist() for part in (text, found, shortest, counts))
+        answers = pa.array([_gives_back(*cell) for cell in zip(*parts, strict=True)], pa.bool_())
         good = pc.replace_with_mask(good, unclear, answers)
     doubtful = pc.fill_null(doubtful, False)
     return kept(values, pc.invert(pc.replace_with_mask(doubtful, doubtful, pc.invert(good))))
 
 
-def _gives_back(text: str, value: float, digits: int) -> bool:
-    return Exact(format(value, f".{digits - 1}e")) == Exact(text)
+def _gives_back(text: str, value: float, shortest: str, digits: int) -> bool:
+    exact = Exact(text)
+    return Exact(shortest) == exact or Exact(format(value, f".{digits - 1}e")) == exact
 
 
 # ----------------------------------------------------------------------------------------- times

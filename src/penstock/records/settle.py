@@ -98,7 +98,8 @@ def _parsed(
     rows: Rows, fits: Mapping[str, Fit], table: Table, refused: dict[int, Bad], discarded: dict[str, int]
 ) -> Parsed:
     schema = arrow_schema(table)
-    columns = [fits[f.name].values if f.name in fits else pa.nulls(rows.count, f.type) for f in schema]
+    found = {name: fit.values for name, fit in fits.items() if fit.values is not None}
+    columns = [found[f.name] if f.name in found else pa.nulls(rows.count, f.type) for f in schema]
     batch = pa.RecordBatch.from_arrays(columns, schema=schema)
     bad = tuple(sorted((*rows.bad, *refused.values()), key=lambda b: b.offset))
     if not refused:
