@@ -10,11 +10,10 @@ import time
 from datetime import UTC, datetime
 from functools import cache
 
-from penstock.gate.arrival import ArrivalRules
-from penstock.gate.volume import VolumeRules
-
 from penstock.app.parts import open_destination, open_source, open_store
+from penstock.gate.arrival import ArrivalRules
 from penstock.gate.rules import Expectation, RowRules
+from penstock.gate.volume import VolumeRules
 from penstock.ports import Destination
 from penstock.project.loaded import LoadedProject
 from penstock.project.spec import TableSpec
@@ -94,13 +93,15 @@ def _arrival_rules(spec: TableSpec) -> ArrivalRules:
         max_quarantined_share=gate.max_quarantined_share,
         action=gate.arrival,
         duplicate_content=gate.duplicate_content,
+        stated=spec.format,
     )
 
 
 def _format_of(file: str, spec: TableSpec) -> Format:
+    from penstock.records.csv_header import CsvDialect
     from penstock.records.formats import format_of
 
-    return format_of(file, spec.format, spec.csv)
+    return format_of(file, spec.format, CsvDialect(**spec.csv.model_dump()))
 
 
 def holder() -> str:

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock.gate.verdict import Broken
+from penstock.records.broken import Broken
 from penstock.records.cast import cast_text, widen
 from penstock.records.chunk import UNPARSABLE, Bad, Chunk, Growth, Parsed
 from penstock.records.csv_cut import Cut, Cutter, unused_mark

@@ -85,10 +85,9 @@ def _fits_decimal(value: Any, known: Decimal) -> bool:  # Any: decoded JSON
 
 
 def _fits_float(value: Any) -> bool:  # Any: decoded JSON
-    if isinstance(value, bool) or not isinstance(value, int | Exact):
-        return False
-    number: int | Exact = value
-    return abs(number) <= EXACT_INTEGERS or _held_by_float(number)
+    if type(value) is int:
+        return -EXACT_INTEGERS <= value <= EXACT_INTEGERS or _held_by_float(value)
+    return isinstance(value, Exact) and (abs(value) <= EXACT_INTEGERS or _held_by_float(value))
 
 
 def _held_by_float(value: int | Exact) -> bool:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from penstock.errors import ContractError
-from penstock.gate.verdict import Broken
+from penstock.records.broken import Broken
 from penstock.records.chunk import UNKNOWN_COLUMN, WRONG_TYPE, Bad, Growth, Parsed
 from penstock.records.text import to_text
 from penstock.schema.arrow import arrow_schema

@@ -136,6 +136,16 @@ class Loader:
             message = f"the file's bytes changed since they were written: SHA-256 was {expected}"
             job.tally.findings.append(Finding("damaged", Action.FAIL, message))
 
+        self._know_again(job, slip)
+
+    def _know_again(self, job: Job, slip: Slip | None) -> None:
+        """A source file that was touched but not changed is kept, and its rows are not loaded twice."""
+        for row in self.facts.files if slip is not None and slip.origin else ():
+            if row.origin == slip.origin and row.sha256 == job.tally.sha256 and row.key != job.key:
+                message = f"the source file was loaded before with these very bytes, as {row.key}"
+                job.tally.findings.append(Finding("same_file", Action.DROP, message))
+                return
+
     # ------------------------------------------------------------------------ keep and commit
 
     def _settle(self, fates: Fates, load_id: str) -> list[LedgerFile]:

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from penstock.gate.arrival import ArrivalRules
-from penstock.gate.volume import VolumeRules
-
 from penstock.gate.rules import RowRules
 from penstock.gate.verdict import Policy
+from penstock.gate.volume import VolumeRules
 from penstock.ports import Destination, Source, Store
 from penstock.records.chunk import Format
 from penstock.report.facts import Observer

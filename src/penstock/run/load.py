@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeAlias, cast
 
 import pyarrow as pa
-from penstock.gate.arrival import judge_arrival, judge_content, judge_counts
-from penstock.gate.volume import judge_volume
 
 from penstock.errors import LossyError, NotFoundError, RefusedError
+from penstock.gate.arrival import judge_arrival, judge_content, judge_counts, unreadable
 from penstock.gate.rules import lookups, unique_keys
 from penstock.gate.unique import UNIQUE, KeyBook
 from penstock.gate.verdict import Action, Broken, Finding, Verdict
+from penstock.gate.volume import judge_volume
 from penstock.ledger import Facts, Waiting
 from penstock.ports import Batches, Transaction
 from penstock.records.compression import open_decompressed
@@ -169,8 +169,7 @@ class Pass:
                         yield piece.batch, piece.table
         except RefusedError as error:
             job.error = error
-            action = job.flow.arrival.on_unreadable(error)
-            tally.findings.append(Finding("unreadable", action, str(error)))
+            tally.findings.append(unreadable(error, job.flow.arrival))
         finally:
             tally.sha256 = reader.drain()
             tally.size_bytes = reader.size_bytes

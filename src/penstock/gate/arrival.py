@@ -1,0 +1,111 @@
+"""What a file must be before its rows count: size, content that fits its name, rows enough, news.
+
+Pure: the first bytes, the sizes and the counts come in as arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from penstock.errors import ContractError, RefusedError
+from penstock.gate.verdict import Action, Finding
+from penstock.records.compression import logical_extension
+from penstock.records.formats import FORMATS, sniff
+
+_PACKED = {"gz": "gzip", "zst": "zstd"}
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalRules:
+    """What is asked of whole files. Units: bytes as the file lies, rows by count, a share from 0 to 1.
+
+    `action` is what becomes of a file that breaks a rule, `duplicate_content` of one whose bytes
+    were loaded before under another name. `stated` is the format if the project states it.
+    """
+
+    min_rows: int | None = None
+    max_rows: int | None = None
+    min_bytes: int | None = None
+    max_bytes: int | None = None
+    max_quarantined_share: float | None = None
+    action: Action = Action.QUARANTINE
+    duplicate_content: Action = Action.ALLOW
+    stated: str | None = None
+
+
+def judge_arrival(head: bytes, size_bytes: int, name: str, rules: ArrivalRules) -> tuple[Finding, ...]:
+    """What is wrong with a file as far as its size, its name and its first bytes tell."""
+    if not size_bytes:
+        return (Finding("zero_bytes", rules.action, "the file is empty"),)
+    found = [
+        _outside("bytes", size_bytes, rules.min_bytes, rules.max_bytes, rules),
+        _magic(head, name, rules),
+    ]
+    return tuple(f for f in found if f is not None)
+
+
+def judge_counts(rows: int, quarantined: int, rules: ArrivalRules) -> tuple[Finding, ...]:
+    """What is wrong with a file once its rows are counted."""
+    found = [_outside("rows", rows, rules.min_rows, rules.max_rows, rules)]
+    limit = rules.max_quarantined_share
+    if limit is not None and rows and quarantined > limit * rows:
+        message = f"{quarantined:,} of {rows:,} rows break rules, at most a share of {limit:g} may"
+        found.append(Finding("max_quarantined_share", rules.action, message))
+    return tuple(f for f in found if f is not None)
+
+
+def judge_content(sha256: str, known: Mapping[str, str], rules: ArrivalRules) -> tuple[Finding, ...]:
+    """Whether these very bytes were loaded before; `known` maps SHA-256 to key."""
+    if sha256 not in known:
+        return ()
+    message = f"the same bytes were loaded before, as {known[sha256]}"
+    return (Finding("duplicate_content", rules.duplicate_content, message),)
+
+
+def unreadable(error: RefusedError, rules: ArrivalRules) -> Finding:
+    """What follows from a file that could not be read to its end.
+
+    A broken contract fails the file; damage is an arrival rule like any other.
+    """
+    action = Action.FAIL if isinstance(error, ContractError) else rules.action
+    said = error.what + (f" ({error.found})" if error.found else "")
+    return Finding("contract" if isinstance(error, ContractError) else "unreadable", action, said)
+
+
+def _outside(unit: str, count: int, low: int | None, high: int | None, rules: ArrivalRules) -> Finding | None:
+    if low is not None and count < low:
+        return Finding(f"min_{unit}", rules.action, f"{count:,} {unit}, at least {low:,} are expected")
+    if high is not None and count > high:
+        return Finding(f"max_{unit}", rules.action, f"{count:,} {unit}, at most {high:,} are expected")
+    return None
+
+
+def _magic(head: bytes, name: str, rules: ArrivalRules) -> Finding | None:
+    """Whether the first bytes are those of what the name says."""
+    kind, packed = logical_extension(name)
+    kind = rules.stated or kind
+    if kind not in FORMATS:
+        return Finding("extension", rules.action, f"`{name}` has no extension that can be read")
+    expected = _PACKED[packed] if packed else kind
+    content = sniff(head)
+    if expected in ("gzip", "zstd", "parquet"):
+        wrong = content != expected
+    else:
+        content = content or _not_text(head, expected)
+        wrong = content is not None
+    if not wrong:
+        return None
+    message = f"the name says {expected}, the content is {content or 'something else'}"
+    return Finding("magic", rules.action, message)
+
+
+def _not_text(head: bytes, expected: str) -> str | None:
+    """What a text file's first bytes are instead of lines of text."""
+    if b"\0" in head[:1024] and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "binary"
+    start = head.removeprefix(_BOM).lstrip()
+    if expected == "jsonl" and (start.startswith(b"[{") or start.split(b"\n", 1)[0].strip() == b"["):
+        return "a JSON array, not one object a line"
+    return "xml" if start.startswith(b"<?xml") else None
