@@ -1,0 +1,133 @@
+"""DuckDB connections as both destinations use them, and DuckDB's errors in our words."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from penstock.destinations.convert import TOO_LARGE
+from penstock.errors import (
+    BugError,
+    ContractError,
+    LockHeldError,
+    NotFoundError,
+    PenstockError,
+    RefusedError,
+    StoreError,
+    suggest,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_MB_PER_THREAD = 96
+_MB_PER_COLUMN = 0.5  # a block of 256 kB that is filled, and one that is written
+VECTOR_ROWS = 2048  # so many rows are in memory at once, however large they are
+_MISSING = re.compile(r'^Catalog Error: Table with name "?(.+?)"? does not exist')
+_LOCKED = re.compile(r"Conflicting lock is held in (.+?)(?:\. See|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a connection may use. Units: `memory` as DuckDB writes it, such as `256MB`."""
+
+    memory: str | None = None
+    threads: int | None = None
+
+    @property
+    def all_threads(self) -> int:
+        """As many threads as the machine has cores, unless the project says otherwise."""
+        return self.threads or os.cpu_count() or 1
+
+    @property
+    def insert_threads(self) -> int:
+        """Half of them for appending rows: the other half is busy making those rows."""
+        return max(1, self.all_threads // 2)
+
+    def memory_for(self, threads: int, columns: int, vector_bytes: int) -> str:
+        """A memory limit for writing rows of that many columns, if the project sets none.
+
+        `vector_bytes` is the size of the largest `VECTOR_ROWS` rows. The limit is as low as works,
+        because DuckDB fills what it is given before it spills.
+        """
+        if self.memory:
+            return self.memory
+        working = threads * (_MB_PER_THREAD + _MB_PER_COLUMN * columns)
+        return f"{working + 2 * vector_bytes / 1e6:.0f}MB"
+
+    def settings(self, spill: Path | str | None = None) -> dict[str, Any]:
+        """DuckDB's settings; a memory limit is always among them."""
+        settings = {
+            "threads": self.all_threads,
+            "memory_limit": self.memory_for(max(self.all_threads, 2), 1, 0),
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        }
+        return settings | ({"temp_directory": str(spill)} if spill else {})
+
+
+def connect(where: Path | str, settings: dict[str, Any], *, read_only: bool = False) -> Any:
+    """An open connection whose session runs in UTC. Raises what `explained` makes of DuckDB's errors."""
+    with explained(str(where)):
+        con = duckdb.connect(str(where), read_only=read_only, config=settings)
+    con.execute("SET TimeZone = 'UTC'")
+    return con
+
+
+@contextmanager
+def explained(where: str, known: Iterable[str] = ()) -> Iterator[None]:
+    """Turn an error of DuckDB into one of ours; `known` are the names of tables to suggest from."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise _explain(error, where, known) from error
+
+
+def rows_of(con: Any, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    """All rows of a query as tuples. For small answers without instants."""
+    rows: list[tuple[Any, ...]] = con.execute(sql, list(parameters)).fetchall()
+    return rows
+
+
+def table_of(con: Any, sql: str, parameters: Sequence[object] = ()) -> Any:
+    """The answer of a query as an Arrow table."""
+    relation = con.sql(sql, params=list(parameters)) if parameters else con.sql(sql)
+    if relation is None:
+        raise RefusedError("the SQL is empty", expected="one query")
+    return relation.to_arrow_table()
+
+
+def _explain(error: duckdb.Error, where: str, known: Iterable[str]) -> PenstockError:
+    text = str(error).split("\n\nLINE", 1)[0].strip()
+    missing = _MISSING.match(text)
+    if missing and isinstance(error, duckdb.CatalogException):
+        return _no_table(missing[1], where, known)
+    if locked := _LOCKED.search(text):
+        return LockHeldError("another process has the database open", where=locked[1], found=where)
+    if "already attached" in text or "different configuration" in text:
+        return LockHeldError("this process has the database open elsewhere", where=where)
+    if "not a valid DuckDB database" in text or isinstance(error, duckdb.SerializationException):
+        return RefusedError("this file is not a database that this DuckDB can read", where=where, found=text)
+    if TOO_LARGE in text:
+        hint = "declare the column as text or as a decimal with enough digits"
+        return ContractError(TOO_LARGE + text.rpartition(TOO_LARGE)[2], where=where, hint=hint)
+    if isinstance(error, duckdb.OutOfMemoryException):
+        hint = "give the destination a larger `memory_limit`, or free disk space for its temporary files"
+        return StoreError("DuckDB ran out of memory", where=where, found=text, hint=hint)
+    if isinstance(error, duckdb.IOException | duckdb.FatalException):
+        return StoreError("DuckDB could not read or write", where=where, found=text)
+    if isinstance(error, duckdb.InternalException):
+        return BugError("DuckDB failed internally", where=where, found=text)
+    return RefusedError("DuckDB refused this", where=where, found=text)
+
+
+def _no_table(name: str, where: str, known: Iterable[str]) -> NotFoundError:
+    names = sorted(known)
+    listed = ", ".join(f"`{n}`" for n in names if not n.startswith("_penstock")) or "no table yet"
+    return NotFoundError(f"there is no table `{name}`", where=where, found=listed, hint=suggest(name, names))
