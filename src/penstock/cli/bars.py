@@ -5,15 +5,16 @@ from __future__ import annotations
 from rich.console import Console
 from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
 from rich.progress import Progress as Display
+from rich.table import Column
 from rich.text import Text
 
 from penstock.cli.terminal import Terminal
-from penstock.report.facts import Event, FileDone, Notice, Phase, PhaseDone, PhaseStarted, Progress
+from penstock.report.facts import Event, Notice, Phase, PhaseDone, PhaseStarted, Progress
 from penstock.report.text import clean, counted, duration, size
 
 
 class Bars:
-    """One line a phase: a bar of its bytes, then files, rows and their rate. Not thread-safe."""
+    """One line a phase: a bar of its bytes, then rows and their rate. Not thread-safe."""
 
     def __init__(self, terminal: Terminal) -> None:
         console = Console(file=terminal.err, no_color=not terminal.colour(terminal.err), highlight=False)
@@ -21,14 +22,13 @@ class Bars:
         self.display = Display(
             SpinnerColumn(finished_text="✓"),
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=16),
             _Facts(),
             console=console,
             refresh_per_second=5,
         )
         self.tasks: dict[tuple[str, Phase], TaskID] = {}
         self.rows: dict[TaskID, int] = {}
-        self.files: dict[TaskID, int] = {}
         self.display.start()
 
     def take(self, event: Event) -> None:
@@ -36,7 +36,7 @@ class Bars:
         match event:
             case PhaseStarted() if event.files:
                 self._begin(event)
-            case Progress() | FileDone() | PhaseDone():
+            case Progress() | PhaseDone():
                 task = self.tasks.get((event.pipeline, event.phase))
                 if task is not None:
                     self._advance(task, event)
@@ -52,40 +52,36 @@ class Bars:
         self.tasks[event.pipeline, event.phase] = task = self.display.add_task(
             f"{event.pipeline} {event.phase}",
             total=event.size_bytes or None,
+            size_bytes=event.size_bytes,
             rows=0,
-            files=0,
-            of_files=event.files,
             seconds=None,
         )
-        self.rows[task] = self.files[task] = 0
+        self.rows[task] = 0
 
-    def _advance(self, task: TaskID, event: Progress | FileDone | PhaseDone) -> None:
+    def _advance(self, task: TaskID, event: Progress | PhaseDone) -> None:
         match event:
             case Progress():
                 self.rows[task] += event.rows
                 self.display.update(task, advance=event.size_bytes, rows=self.rows[task])
-            case FileDone():
-                self.files[task] += 1
-                self.display.update(task, files=self.files[task])
             case PhaseDone():
                 total = next(t.total or t.completed or 1 for t in self.display.tasks if t.id == task)
                 self.display.update(task, total=total, completed=total, seconds=event.seconds)
 
 
 class _Facts(ProgressColumn):
-    """Bytes, rows, time and rows a second of a phase."""
+    """Bytes, rows, rows a second and time of a phase."""
+
+    def __init__(self) -> None:
+        super().__init__(Column(no_wrap=True, overflow="ellipsis"))
 
     def render(self, task: Task) -> Text:
-        seconds = task.fields["seconds"]
-        done = seconds is not None
-        passed = seconds if done else task.elapsed or 0.0
-        total = size(int(task.total or 0))
-        facts = [
-            total if done else f"{size(int(task.completed))} of {total}",
-            counted(task.fields["of_files"], "file") if done else "",
-            counted(task.fields["rows"], "row") if task.fields["rows"] else "",
-            duration(passed),
-        ]
-        if task.fields["rows"] and passed > 0:
-            facts.append(f"{round(task.fields['rows'] / passed):,} rows/s")
-        return Text(", ".join(fact for fact in facts if fact), style="dim" if done else "")
+        """The facts as one line."""
+        seconds, rows = task.fields["seconds"], task.fields["rows"]
+        passed = (task.elapsed or 0.0) if seconds is None else seconds
+        facts = [size(int(task.completed if seconds is None else task.fields["size_bytes"]))]
+        if rows:
+            facts.append(counted(rows, "row"))
+        if rows and passed > 0:
+            facts.append(f"{round(rows / passed):,}/s")
+        facts.append(duration(passed))
+        return Text(", ".join(facts), style="" if seconds is None else "dim")

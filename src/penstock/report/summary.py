@@ -28,6 +28,8 @@ from penstock.schema.table import Change
 
 def run_lines(result: RunResult) -> list[Line]:
     """The summary of a run."""
+    if all(p.status is Status.NOTHING_NEW for p in result.pipelines):
+        return [_heading(p) for p in result.pipelines]
     lines: list[Line] = []
     for pipeline in result.pipelines:
         lines += [*_pipeline(pipeline), ()]
@@ -37,7 +39,7 @@ def run_lines(result: RunResult) -> list[Line]:
 def _contented(result: RunResult) -> Line:
     tables = [t for p in result.pipelines for t in p.tables if t.loaded]
     if not tables:
-        return line(good("nothing new"), ", nothing to do")
+        return line("no rows to load")
     rows = counted(sum(t.loaded for t in tables), "row")
     show = f"penstock show {tables[0].table}" if len(tables) == 1 else "penstock show"
     return line(good(f"all {rows} loaded"), ", see: ", strong(show))
@@ -61,7 +63,7 @@ def _heading(p: PipelineResult) -> Line:
     if p.files_landed:
         facts.append(f"{counted(p.files_landed, 'file')} landed")
     if p.files_drained:
-        facts.append(f"{counted(p.files_drained, 'file')} left from before")
+        facts.append(f"{counted(p.files_drained, 'file')} picked up")
     if len(p.load_ids) > 1:
         facts.append(counted(len(p.load_ids), "load"))
     if p.status in (Status.REFUSED, Status.FAILED):
