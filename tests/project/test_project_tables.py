@@ -190,7 +190,7 @@ def test_tables_of_a_filesystem_source() -> None:
 def test_specs_are_frozen_and_hide_what_they_were_given() -> None:
     spec = TableSpec()
     with pytest.raises(ValidationError):
-        spec.write = WriteMode.MERGE  # type: ignore[misc]
+        spec.write = WriteMode.MERGE
     with pytest.raises(ValidationError) as caught:
         TableSpec.model_validate({"hunter2": "hunter3", "write": "hunter4"})
     assert "hunter3" not in str(caught.value)
