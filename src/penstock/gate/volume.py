@@ -27,7 +27,7 @@ def judge_volume(
     """What is unusual about a file's rows and bytes; nothing while there is little history."""
     found = []
     for unit, now, past in (("rows", rows, past_rows), ("bytes", size_bytes, past_bytes)):
-        if len(past) < rules.min_history:
+        if not past or len(past) < rules.min_history:
             continue
         score = robust_score(now, past)
         if abs(score) > rules.tolerance:

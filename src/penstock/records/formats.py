@@ -65,5 +65,8 @@ _FOREIGN = {
     b"7z\xbc\xaf": "7z",
     b"Obj\x01": "avro",
     b"ORC": "orc",
+    b"PARE": "encrypted parquet",
+    b"\x04\x22\x4d\x18": "lz4",
+    b"ARROW1": "an Arrow file",
     b"SQLite format 3": "sqlite",
 }
