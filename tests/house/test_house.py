@@ -6,6 +6,7 @@ import ast
 import importlib
 import pkgutil
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import penstock
@@ -28,16 +29,21 @@ def test_every_public_name_has_a_docstring() -> None:
         module = tree(path)
         if not ast.get_docstring(module) and path.name != "__init__.py":
             bare.append(f"{path.relative_to(ROOT)}")
-        for node in ast.walk(module):
-            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
-                nested = any(node in ast.walk(f) and node is not f for f in functions(module))
-                if not ast.get_docstring(node) and not nested:
-                    bare.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name}")
+        bare += [
+            f"{path.relative_to(ROOT)}:{n.lineno} {n.name}"
+            for n in public(module)
+            if not ast.get_docstring(n)
+        ]
     assert not bare
 
 
-def functions(module: ast.Module) -> list[ast.FunctionDef]:
-    return [n for n in ast.walk(module) if isinstance(n, ast.FunctionDef)]
+def public(room: ast.Module | ast.ClassDef) -> Iterator[ast.ClassDef | ast.FunctionDef]:
+    """The public classes, functions and methods; what is inside private classes and functions is private."""
+    for node in room.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith(("_", "test_")):
+            yield node
+            if isinstance(node, ast.ClassDef):
+                yield from public(node)
 
 
 def test_no_room_is_called_after_nothing() -> None:

@@ -156,7 +156,7 @@ def _type_of_float(value: Exact) -> DataType:
 
 
 def _decimal(digits: int, scale: int) -> DataType:
-    wide = max(digits, 19 + scale)
+    wide = max(digits, t.INTEGER_DIGITS + scale)
     return Decimal(wide, scale) if wide <= t.MAX_PRECISION else t.TEXT
 
 

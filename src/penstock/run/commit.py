@@ -140,7 +140,9 @@ class Loader:
 
     def _know_again(self, job: Job, slip: Slip | None) -> None:
         """A source file that was touched but not changed is kept, and its rows are not loaded twice."""
-        for row in self.facts.files if slip is not None and slip.origin else ():
+        if slip is None or slip.origin is None:
+            return
+        for row in self.facts.files:
             if row.origin == slip.origin and row.sha256 == job.tally.sha256 and row.key != job.key:
                 message = f"the source file was loaded before with these very bytes, as {row.key}"
                 job.tally.findings.append(Finding("same_file", Action.DROP, message))

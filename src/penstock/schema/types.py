@@ -109,10 +109,10 @@ TIMESTAMP = Timestamp(zone=False)
 TIMESTAMP_TZ = Timestamp(zone=True)
 
 MAX_PRECISION = 38
+INTEGER_DIGITS = 20
 _SIGNED = {Kind.INT8: 8, Kind.INT16: 16, Kind.INT32: 32, Kind.INT64: 64}
 _UNSIGNED = {Kind.UINT8: 8, Kind.UINT16: 16, Kind.UINT32: 32, Kind.UINT64: 64}
 _FLOATS = {Kind.FLOAT32, Kind.FLOAT64}
-_DIGITS = {8: 3, 16: 5, 32: 10, 64: 19}
 _SIGNED_OF = {bits: Scalar(kind) for kind, bits in _SIGNED.items()}
 _UNSIGNED_OF = {bits: Scalar(kind) for kind, bits in _UNSIGNED.items()}
 
@@ -182,23 +182,19 @@ def _merge_numbers(a: DataType, b: DataType) -> DataType:
         return Decimal(whole + scale, scale) if whole + scale <= MAX_PRECISION else TEXT
     assert isinstance(a, Scalar) and isinstance(b, Scalar)
     if a.kind in _FLOATS or b.kind in _FLOATS:
-        return FLOAT64
+        return TEXT if Kind.UINT64 in (a.kind, b.kind) else FLOAT64
     if a.kind in _SIGNED and b.kind in _SIGNED:
         return _SIGNED_OF[max(_SIGNED[a.kind], _SIGNED[b.kind])]
     if a.kind in _UNSIGNED and b.kind in _UNSIGNED:
         return _UNSIGNED_OF[max(_UNSIGNED[a.kind], _UNSIGNED[b.kind])]
     signed, unsigned = (a, b) if a.kind in _SIGNED else (b, a)
     bits = max(_SIGNED[signed.kind], 2 * _UNSIGNED[unsigned.kind])
-    return _SIGNED_OF[bits] if bits <= 64 else Decimal(20, 0)
+    return _SIGNED_OF[bits] if bits <= 64 else Decimal(INTEGER_DIGITS, 0)
 
 
 def _whole_digits(t: DataType) -> int:
-    if isinstance(t, Decimal):
-        return t.precision - t.scale
-    assert isinstance(t, Scalar)
-    if t.kind == Kind.UINT64:
-        return 20
-    return _DIGITS[_SIGNED.get(t.kind) or _UNSIGNED[t.kind]]
+    """Digits before the point. Any integer counts as the widest, or the order of merging would matter."""
+    return t.precision - t.scale if isinstance(t, Decimal) else INTEGER_DIGITS
 
 
 def _scale(t: DataType) -> int:
