@@ -60,6 +60,13 @@ def test_run_with_a_file_set_aside(loaded: PipelineResult) -> None:
     ]
 
 
+def test_rows_of_a_file_set_aside_are_not_looked_for_among_rows() -> None:
+    finding = FileFinding("orders", "k", Finding("min_rows", Action.QUARANTINE, "too few"))
+    table = TableResult("orders", 1, 10, 0, 0, 10)
+    done = PipelineResult("shop", Status.LOADED, ("a",), (table,), (finding,))
+    assert [look.command for look in run_looks(RunResult((done,)))] == ["penstock quarantine list shop"]
+
+
 def test_commands_can_be_pasted_whatever_the_name() -> None:
     table = TableResult("it's; rm -rf", 1, 2, 1, 0, 1)
     looks = run_looks(RunResult((PipelineResult("shop", Status.LOADED, ("a",), (table,)),)))

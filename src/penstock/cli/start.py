@@ -81,5 +81,6 @@ def _tell(terminal: Terminal, template: str, target: Path, name: str, written: l
             *(line(f"  {path.as_posix()}") for path in written),
             line(good(f"made {name}"), f" from the template {template}; next:"),
             *(line("  ", strong(step)) for step in (*steps, "penstock run")),
+            line(f"{(target / 'README.md').as_posix()} tells more"),
         ],
     )

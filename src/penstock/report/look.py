@@ -28,15 +28,17 @@ def run_looks(result: RunResult) -> tuple[Look, ...]:
         for p in result.pipelines
         if p.status in _ENDS
     ]
-    files = [
-        look
+    aside = {
+        p.pipeline: [f.table for f in p.findings if f.finding.action is Action.QUARANTINE]
         for p in result.pipelines
-        for look in _aside(p.pipeline, sum(f.finding.action is Action.QUARANTINE for f in p.findings))
-    ]
+    }
+    files = [look for pipeline, tables in aside.items() for look in _aside(pipeline, len(tables))]
     rows = [
         look
         for p in result.pipelines
         for t in p.tables
+        # the rows of a file that was set aside whole are quarantined without a broken rule
+        if t.broken or t.table not in aside[p.pipeline]
         for look in _quarantined(t.table, t.quarantined, "quarantined")
     ]
     dropped = [
