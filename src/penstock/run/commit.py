@@ -92,29 +92,29 @@ class Loader:
         self, jobs: list[Job], load_id: str, forget: Sequence[str] | None
     ) -> tuple[Fates, Draft | None]:
         """Passes over the files that go on, until a pass takes away nothing that it wrote."""
-        flow = self.flow
-        size = sum(job.waiting.size_bytes for job in jobs)
-        flow.observe(PhaseStarted(flow.pipeline, Phase.JUDGE, len(jobs), size))
-        began = flow.now()
         for job in jobs:
             look_at_head(job, self._opened)
-        fates = Fates.of(flow.policy, jobs)
+        fates = Fates.of(self.flow.policy, jobs)
         draft = None
         while draft is None and _has_work(fates, forget):
             draft = self._pass(fates, load_id, forget)
-        flow.observe(PhaseDone(flow.pipeline, Phase.JUDGE, flow.now() - began))
         return fates, draft
 
     def _pass(self, fates: Fates, load_id: str, forget: Sequence[str] | None) -> Draft | None:
         """One pass; None if it found out that some of what it wrote must not be there."""
-        transaction = self.flow.destination.begin(self.flow.pipeline, load_id)
+        flow = self.flow
+        size = sum(job.waiting.size_bytes for job in fates.going)
+        flow.observe(PhaseStarted(flow.pipeline, Phase.JUDGE, len(fates.going), size))
+        began = flow.now()
+        transaction = flow.destination.begin(flow.pipeline, load_id)
         tables = self.facts.tables
         try:
             if forget is not None:
                 transaction.forget(forget)
                 tables = {name: table for name, table in tables.items() if name not in forget}
             facts = replace(self.facts, tables=tables)
-            draft = Pass(self.flow, facts, self.bench, load_id, self._opened).run(transaction, fates.going)
+            draft = Pass(flow, facts, self.bench, load_id, self._opened).run(transaction, fates.going)
+            flow.observe(PhaseDone(flow.pipeline, Phase.JUDGE, flow.now() - began))
             for job in fates.going:
                 self._compare(job)
             if fates.settle() or draft.repeats:

@@ -67,6 +67,7 @@ def lock(flow: Flow, wait_s: float) -> Iterator[None]:
 
 def _drain_extract_drain(flow: Flow, journal: Journal) -> None:
     shelf = Shelf(flow)
+    shelf.tidy()
     facts = flow.destination.facts(flow.pipeline)
     drained = drain(flow, shelf, facts, {}, journal)
     journal.drained += drained

@@ -116,7 +116,7 @@ def batches_of(store: Store, key: str, columns: list[str]) -> Iterator[pa.Record
         while block := stream.read(1 << 20):
             local.write(block)
         local.seek(0)
-        yield from pq.ParquetFile(local).iterbatches_of(columns=columns)
+        yield from pq.ParquetFile(local).iter_batches(columns=columns)
 
 
 def _rule(broken: Mapping[str, Any]) -> str:

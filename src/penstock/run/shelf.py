@@ -31,8 +31,10 @@ class Shelf:
     def _look(self) -> None:
         flow = self.flow
         now = flow.now()
-        ours = {stat.key for stat in flow.land.list(f"{PRIVATE}{flow.dataset}/")}
+        ours = frozenset(stat.key for stat in flow.land.list(f"{PRIVATE}{flow.dataset}/"))
+        self._lone_slips = set(ours)
         for stat in self._listed(flow.land):
+            self._lone_slips.discard(slip_key(stat.key))
             if slip_key(stat.key) not in ours and now - stat.modified_at < flow.min_age_s:
                 self.arriving += 1
                 continue
@@ -84,6 +86,15 @@ class Shelf:
         self._adopt(self.flow.raw_hist, key, key, slip.sha256)
         self.flow.raw_hist.replace(slip_key(key), slip_bytes(slip))
         self.clear(key)
+
+    def tidy(self) -> None:
+        """Remove slips from land whose file never came or has gone on; a killed run leaves them.
+
+        Called with the pipeline's lock held, because an extract writes the slip before its file.
+        """
+        for key in sorted(self._lone_slips):
+            self.flow.land.delete(key)
+        self._lone_slips.clear()
 
     def set_aside(self, key: str, slip: Slip) -> None:
         """Copy a refused file to the quarantine, whole. It leaves land when the ledger knows."""
