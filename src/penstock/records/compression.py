@@ -73,9 +73,11 @@ class _Unpacker(io.RawIOBase):
         self.unpacked_bytes = 0
 
     def readable(self) -> bool:
+        """Always."""
         return True
 
     def close(self) -> None:
+        """Close the packed stream too."""
         if not self.closed:
             self.stream.close()
         super().close()
@@ -125,6 +127,7 @@ class _Gunzip(_Unpacker):
         self.pending = b""
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # io passes a memoryview
+        """Fill a buffer with unpacked bytes. Raises: RefusedError."""
         while True:
             if self.member.eof:
                 self._next_member()
@@ -172,9 +175,11 @@ class _Packed(io.RawIOBase):
         self.unpacker = unpacker
 
     def readable(self) -> bool:
+        """Always."""
         return True
 
     def read(self, size: int = -1) -> bytes:
+        """The next packed bytes."""
         return self.unpacker.take(size)
 
 
@@ -190,6 +195,7 @@ class _Unzstd(_Unpacker):
         self.content = pa.CompressedInputStream(pa.PythonFile(_Packed(self), mode="r"), "zstd")
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # io passes a memoryview
+        """Fill a buffer with unpacked bytes. Raises: RefusedError."""
         try:
             data = self.content.read(len(buffer))
         except OSError as error:

@@ -50,9 +50,11 @@ class _Transcoded(io.RawIOBase):
         self.read_bytes = 0
 
     def readable(self) -> bool:
+        """Always."""
         return True
 
     def read(self, size: int = -1) -> bytes:
+        """The next text, from up to `size` bytes of the stream. Raises: RefusedError."""
         while True:
             block = self.stream.read(size)
             try:
