@@ -26,13 +26,14 @@ class Shelf:
         self.arriving = 0
         self.found: dict[str, Waiting] = {}
         self._digest = hashlib.sha256()
+        self._lone_slips: set[str] = set()
         self._look()
 
     def _look(self) -> None:
         flow = self.flow
         now = flow.now()
         ours = frozenset(stat.key for stat in flow.land.list(f"{PRIVATE}{flow.dataset}/"))
-        self._lone_slips = set(ours)
+        self._lone_slips.update(ours)
         for stat in self._listed(flow.land):
             self._lone_slips.discard(slip_key(stat.key))
             if slip_key(stat.key) not in ours and now - stat.modified_at < flow.min_age_s:
