@@ -221,7 +221,7 @@ def test_a_neighbour_with_fewer_and_other_columns():
         (pa.array([None], pa.null()), pa.array([1]), "int64", 1),
         (pa.array([0], pa.timestamp("us")), pa.array([0], pa.timestamp("us", "UTC")), "text",
          "1970-01-01T00:00:00Z"),
-        (pa.array([Exact("1.5")]), pa.array([1]), "decimal(20,1)", Exact("1.0")),
+        (pa.array([Exact("1.5")]), pa.array([1]), "decimal(21,1)", Exact("1.0")),
     ],
     ids=str,
 )  # fmt: skip

@@ -38,7 +38,7 @@ from penstock.schema.table import Column, Table
 CHUNK_BYTES = 4 << 20
 RECORD_BYTES = 64 << 20
 NOT_UTF8 = "bytes that are not UTF-8"
-_INVALID = re.compile("[\udc80-\udcff]")
+_INVALID = re.compile(rb"\xed[\xb2\xb3][\x80-\xbf]")  # a byte that surrogateescape stands for
 
 __all__ = ["Cells", "CsvDialect", "CsvFormat"]
 
@@ -214,10 +214,13 @@ def _valid(data: bytes) -> tuple[bytes, bytes]:
         data.decode()
     except UnicodeDecodeError:
         mark = unused_mark(data)
-        word = mark.decode()
-        text = data.decode("utf-8", "surrogateescape")
-        return _INVALID.sub(lambda m: f"{word}{ord(m[0]) - 0xDC00:02x}", text).encode(), mark
+        escaped = data.decode("utf-8", "surrogateescape").encode("utf-8", "surrogatepass")
+        return _INVALID.sub(lambda m: mark + _hex(m[0]), escaped), mark
     return data, b""
+
+
+def _hex(stand_in: bytes) -> bytes:
+    return b"%02x" % (ord(stand_in.decode("utf-8", "surrogatepass")) - 0xDC00)
 
 
 def _restored(line: bytes, mark: bytes) -> bytes:
