@@ -154,6 +154,14 @@ class Transaction(Protocol):
         """The distinct values of some columns of a table as this load sees it; None: no such table."""
         ...
 
+    def clashes(self, table: str, columns: Sequence[str], keys: pa.RecordBatchReader) -> pa.Table:
+        """Those of some keys that rows of earlier loads have.
+
+        Shape: `keys` and the answer have text columns called as `columns`; a value is compared as
+        DuckDB writes it as text in UTC.
+        """
+        ...
+
     def forget(self, tables: Sequence[str] | None) -> None:
         """Drop tables of this pipeline and their ledger rows; all of them if None. For a rebuild."""
         ...

@@ -94,6 +94,7 @@ def _arrival_rules(spec: TableSpec) -> ArrivalRules:
         action=gate.arrival,
         duplicate_content=gate.duplicate_content,
         stated=spec.format,
+        encoding=spec.csv.encoding,
     )
 
 

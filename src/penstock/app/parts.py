@@ -30,6 +30,8 @@ def load_part(parts: Mapping[str, Part], name: str, what: str) -> Any:  # Any: a
     try:
         return getattr(import_module(module), attribute)
     except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "penstock":
+            raise
         hint = f"pip install 'penstock[{part.extra}]'" if part.extra else f"pip install {error.name}"
         raise MissingPartError(f"the {what} `{name}` needs a package", found=str(error), hint=hint) from error
 

@@ -205,6 +205,25 @@ class DuckDBTransaction:
             rows = table_of(self._con, f"SELECT DISTINCT {named} FROM {quote(table)}")
         return rows.rename_columns(list(columns))
 
+    def clashes(self, table: str, columns: Sequence[str], keys: Any) -> Any:  # Any: pyarrow is untyped
+        """Those of some keys, given as text, that rows of earlier loads have."""
+        self._check_open()
+        layout = self._layouts.get(table, ())
+        stored = [find(layout, c) for c in columns]
+        earlier = f"FROM {quote(table)} WHERE {quote(LOAD_ID)} <> {literal(self._load_id)}"
+        named = ", ".join(quote(c) for c in columns)
+        with explained(self._where):
+            if not all(stored) or not rows_of(self._con, f"SELECT 1 {earlier} LIMIT 1"):
+                return keys.schema.empty_table()
+            texts = (f"CAST({quote(s.stored_as)} AS VARCHAR) AS {quote(s.name)}" for s in stored if s)
+            self._con.register("_penstock_keys", keys)
+            try:
+                held = f"(SELECT {', '.join(texts)} {earlier})"
+                sql = f"SELECT DISTINCT {named} FROM _penstock_keys SEMI JOIN {held} USING ({named})"
+                return table_of(self._con, sql)
+            finally:
+                self._con.unregister("_penstock_keys")
+
     # --------------------------------------------------------------------------------- the end
 
     def forget(self, tables: Sequence[str] | None) -> None:

@@ -21,6 +21,8 @@ _UTF8 = ("utf-8", "utf8", "utf-8-sig")
 _GZIP = 31  # zlib's word for a gzip header, of any window size
 _LOOK = 4096
 
+DUPLICATE = "duplicate_content"
+
 
 @dataclass(frozen=True, slots=True)
 class ArrivalRules:
@@ -70,7 +72,7 @@ def judge_content(sha256: str, known: Mapping[str, str], rules: ArrivalRules) ->
     if sha256 not in known:
         return ()
     message = f"the same bytes were loaded before, as {known[sha256]}"
-    return (Finding("duplicate_content", rules.duplicate_content, message),)
+    return (Finding(DUPLICATE, rules.duplicate_content, message),)
 
 
 def unreadable(error: RefusedError, rules: ArrivalRules) -> Finding:

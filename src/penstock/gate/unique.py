@@ -1,4 +1,4 @@
-"""Which rows of a load repeat a key that may not repeat.
+"""Which rows of a load repeat a key that may not repeat, in the load or in the table.
 
 Keys are gathered while rows stream by and looked at once at the end. The first row of a key stays,
 by file order and row number; every later one breaks the rule.
@@ -61,6 +61,31 @@ class KeyBook:
         """Every row that repeats an earlier row's key, in file and row order."""
         found = [repeat for i in sorted(self._made) for repeat in self._repeats_of(i)]
         return sorted(found, key=lambda r: (r.file, r.row))
+
+    def distinct(self, number: int) -> Any:  # Any: pyarrow is untyped
+        """The distinct keys of column set `number` as a stream of text columns; None if there are none."""
+        if number not in self._made:
+            return None
+        columns = self.keys[number]
+        cells = ", ".join(f"k{n} AS {identifier(c)}" for n, c in enumerate(columns))
+        whole = " AND ".join(f"k{n} IS NOT NULL" for n in range(len(columns)))
+        return self._book.execute(
+            f"SELECT DISTINCT {cells} FROM keys{number} WHERE {whole}"
+        ).fetch_record_batch(65_536)
+
+    def rows_with(self, number: int, keys: Any) -> list[Repeat]:  # Any: pyarrow is untyped
+        """The rows that have one of some keys of column set `number`."""
+        if not keys.num_rows:
+            return []
+        columns = self.keys[number]
+        self._book.register("found", keys.rename_columns([f"k{n}" for n in range(len(columns))]))
+        cells = ", ".join(f"k{n}" for n in range(len(columns)))
+        sql = (
+            f"SELECT file, row, {cells} FROM keys{number} SEMI JOIN found USING ({cells}) ORDER BY file, row"
+        )
+        rows = self._book.execute(sql).fetchall()
+        self._book.unregister("found")
+        return [Repeat(f, r, columns, ", ".join(values)[:_SHOWN]) for f, r, *values in rows]
 
     def close(self) -> None:
         """Forget the keys."""

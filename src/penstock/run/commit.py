@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import BinaryIO
 
 from penstock.errors import GateError
+from penstock.gate.arrival import DUPLICATE
 from penstock.gate.verdict import Action, Finding
 from penstock.layers import quarantined_rows_key
 from penstock.ledger import Commit, Facts, LedgerFile, LedgerLoad, Slip, Waiting, reconcile
@@ -145,7 +146,8 @@ class Loader:
         for row in self.facts.files:
             if row.origin == slip.origin and row.sha256 == job.tally.sha256 and row.key != job.key:
                 message = f"the source file was loaded before with these very bytes, as {row.key}"
-                job.tally.findings.append(Finding("same_file", Action.DROP, message))
+                others = [f for f in job.tally.findings if f.rule != DUPLICATE]
+                job.tally.findings = [*others, Finding("same_file", Action.DROP, message)]
                 return
 
     # ------------------------------------------------------------------------ keep and commit
@@ -162,6 +164,9 @@ class Loader:
                 self.shelf.keep(job.key, self._slip(job))
             flow.observe(FileDone(flow.pipeline, Phase.KEEP, job.waiting.table, job.key))
         for job in fates.refused:
+            if not job.tally.sha256:  # refused at first sight: it was never read
+                store = flow.land if job.waiting.in_land else flow.raw_hist
+                job.tally.sha256, job.tally.size_bytes = store.digest(job.key), job.waiting.size_bytes
             if job.waiting.in_land:
                 reason = "; ".join(f.message for f in job.tally.findings if f.action is Action.QUARANTINE)
                 self.shelf.set_aside(job.key, replace(self._slip(job), reason=reason))

@@ -17,7 +17,7 @@ import pyarrow as pa
 from penstock.errors import LossyError, NotFoundError, RefusedError
 from penstock.gate.arrival import judge_arrival, judge_content, judge_counts, unreadable
 from penstock.gate.rules import lookups, unique_keys
-from penstock.gate.unique import UNIQUE, KeyBook
+from penstock.gate.unique import UNIQUE, KeyBook, Repeat
 from penstock.gate.verdict import Action, Broken, Finding, Verdict
 from penstock.gate.volume import judge_volume
 from penstock.ledger import Facts, Waiting
@@ -30,6 +30,7 @@ from penstock.run.rejects import RejectFile
 from penstock.run.shape import Shape
 from penstock.run.stream import Bench, HashingReader, Selection, Tally, stream
 from penstock.schema.arrow import arrow_schema
+from penstock.schema.disposition import WriteMode
 from penstock.schema.table import Table
 from penstock.schema.types import NULL
 
@@ -116,7 +117,8 @@ class Pass:
         book = KeyBook(keys)
         try:
             written = self._write(draft.transaction, shape, self._rows(shape, jobs, book))
-            draft.repeats |= self._find_repeats(shape, jobs, book)
+            repeats = [*book.repeats(), *self._clashes(draft.transaction, shape, book)]
+            draft.repeats |= self._refuse(shape, jobs, repeats)
         finally:
             book.close()
         return written
@@ -232,9 +234,21 @@ class Pass:
             )
             engine.unregister("penstock_incoming")
 
-    def _find_repeats(self, shape: Shape, jobs: list[Job], book: KeyBook) -> bool:
+    def _clashes(self, transaction: Transaction, shape: Shape, book: KeyBook) -> list[Repeat]:
+        """Rows whose key the table has from an earlier load, unless this load replaces the table."""
+        if shape.flow.disposition.mode is WriteMode.REPLACE:
+            return []
+        found: list[Repeat] = []
+        for number, columns in enumerate(book.keys):
+            keys = book.distinct(number)
+            if keys is not None:
+                found.extend(book.rows_with(number, transaction.clashes(shape.reading.name, columns, keys)))
+        return found
+
+    def _refuse(self, shape: Shape, jobs: list[Job], repeats: Sequence[Repeat]) -> bool:
+        """Note the rows that repeat a key, for the next pass; whether there are any."""
         refused: dict[int, dict[int, tuple[Action, tuple[Broken, ...]]]] = {}
-        for repeat in book.repeats():
+        for repeat in repeats:
             column = repeat.columns[0] if len(repeat.columns) == 1 else None
             action = shape.flow.rows.action(UNIQUE, column)
             known = shape.reading.column(column) if column else None

@@ -159,6 +159,15 @@ class Rehearsal:
         except NotFoundError:
             return None
 
+    def clashes(self, table: str, columns: Sequence[str], keys: Any) -> Any:  # Any: pyarrow is untyped
+        """Those of some keys that the warehouse has now."""
+        texts = ", ".join(f"CAST({identifier(c)} AS VARCHAR) AS {identifier(c)}" for c in columns)
+        try:
+            held = self._destination.query(f"SELECT DISTINCT {texts} FROM {identifier(table)}")
+        except NotFoundError:
+            return keys.schema.empty_table()
+        return keys.read_all().join(held, list(columns), join_type="left semi")
+
     def forget(self, tables: Sequence[str] | None) -> None:
         """Nothing."""
 
