@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from penstock.errors import ConflictError, StoreError
+from penstock.errors import ConflictError, NotFoundError, PenstockError, StoreError
 from penstock.layers import slip_key
 from penstock.ledger import Slip
 from penstock.plan import Land, Plan
@@ -17,7 +17,8 @@ from penstock.run.shelf import slip_bytes
 def extract(flow: Flow, plan: Plan, state: str | None) -> dict[str, str]:
     """Land what the plan says. The slip goes first, so that no landed file is without its origin.
 
-    `state` is the source's state so far; what it is after this extract travels on the slips.
+    `state` is the source's state so far. What it is after this extract travels on the last slip
+    only: a run that is killed on the way must not leave a state that passes over what it missed.
     Returns: the SHA-256 of each landed file by key, as its bytes came from the source.
     """
     steps = [step for step in plan.steps if isinstance(step, Land)]
@@ -29,7 +30,7 @@ def extract(flow: Flow, plan: Plan, state: str | None) -> dict[str, str]:
     after = flow.source.state([step.offer for step in steps], state)
     landed = {}
     for step in steps:
-        put = _land(flow, step, after)
+        put = _land(flow, step, after if step is steps[-1] else None)
         landed[step.key] = put.sha256
         flow.observe(Progress(flow.pipeline, Phase.LAND, put.size_bytes))
         flow.observe(FileDone(flow.pipeline, Phase.LAND, step.table, step.key))
@@ -41,15 +42,11 @@ def _land(flow: Flow, step: Land, state: str | None) -> Put:
     offer = step.offer
     slip = Slip(step.key, "", 0, step.landed_at, offer.origin, offer.identity, offer.modified_at, state)
     flow.land.replace(slip_key(step.key), slip_bytes(slip))
-    with flow.source.open(offer) as stream:
-        try:
-            put = flow.land.create(step.key, stream)
-        except ConflictError as error:
-            raise StoreError(
-                "the landing area got a file of this name while we looked",
-                where=f"{flow.land.url}/{step.key}",
-                hint="run again",
-            ) from error
+    try:
+        put = _copy(flow, step)
+    except PenstockError:
+        flow.land.delete(slip_key(step.key))  # it must not vouch for a file that is not ours
+        raise
     if put.size_bytes != offer.size_bytes:
         flow.land.delete(step.key)
         flow.land.delete(slip_key(step.key))
@@ -61,6 +58,26 @@ def _land(flow: Flow, step: Land, state: str | None) -> Put:
             hint="run again when it is complete; a greater `min_age_s` leaves young files alone longer",
         )
     return put
+
+
+def _copy(flow: Flow, step: Land) -> Put:
+    try:
+        stream = flow.source.open(step.offer)
+    except NotFoundError as error:
+        raise StoreError(
+            "a source file went away before it was read",
+            where=step.offer.origin,
+            hint="nothing of it was taken; run again",
+        ) from error
+    with stream:
+        try:
+            return flow.land.create(step.key, stream)
+        except ConflictError as error:
+            raise StoreError(
+                "the landing area got a file of this name while we looked",
+                where=f"{flow.land.url}/{step.key}",
+                hint="run again",
+            ) from error
 
 
 def taken_before(slips: Sequence[Slip | None]) -> frozenset[str]:
