@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _MB_PER_THREAD = 96
 _MB_PER_COLUMN = 0.5  # a block of 256 kB that is filled, and one that is written
-VECTOR_ROWS = 2048  # so many rows are in memory at once, however large they are
 _MISSING = re.compile(r'^Catalog Error: Table with name "?(.+?)"? does not exist')
 _LOCKED = re.compile(r"Conflicting lock is held in (.+?)(?:\. See|$)")
 
@@ -53,8 +52,8 @@ class Limits:
     def memory_for(self, threads: int, columns: int, vector_bytes: int) -> str:
         """A memory limit for writing rows of that many columns, if the project sets none.
 
-        `vector_bytes` is the size of the largest `VECTOR_ROWS` rows. The limit is as low as works,
-        because DuckDB fills what it is given before it spills.
+        `vector_bytes` is the size of the largest 2,048 rows, which are in memory at once. The limit
+        is as low as works, because DuckDB fills what it is given before it spills.
         """
         if self.memory:
             return self.memory

@@ -9,11 +9,13 @@ import pyarrow as pa
 
 from penstock.destinations.columns import ORDINAL, Layout, Stored, field_names, find
 from penstock.destinations.convert import carried, convert
-from penstock.destinations.engine import VECTOR_ROWS
 from penstock.errors import BugError
 from penstock.ports import Batches
 from penstock.schema.arrow import from_arrow
 from penstock.schema.types import DataType, List, Struct, merge
+
+VECTOR_ROWS = 2048
+"""DuckDB has so many rows in memory at once, however large they are."""
 
 
 class Incoming:
@@ -61,9 +63,10 @@ class Incoming:
 
     def reader(self) -> Any:  # Any: pyarrow is untyped
         """The stream. Errors of the source end it, and are kept in `error`."""
-        return pa.RecordBatchReader.from_batches(self.schema, self._batches())
+        return pa.RecordBatchReader.from_batches(self.schema, self.batches())
 
-    def _batches(self) -> Iterator[Any]:
+    def batches(self) -> Iterator[Any]:
+        """The same without the reader around it, so that errors come out as they were raised."""
         try:
             for batch in self._data.batches:
                 if not batch.schema.equals(self._data.schema):

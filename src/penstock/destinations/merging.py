@@ -71,6 +71,35 @@ class Upsert:
             f"VALUES ({values}, {literal(self.load_id)})"
         )
 
+    def inserted(self, columns: Sequence[str]) -> str:
+        """A query for the staged rows with all `columns` of their table, and the load id."""
+        values = [f"s.{quote(c)}" if c in self.columns else f"NULL AS {quote(c)}" for c in columns]
+        return (
+            f"SELECT {', '.join(values)}, {literal(self.load_id)} AS {quote(LOAD_ID)} FROM {self.stage} AS s"
+        )
+
+    def rewritten(self, rows: str, columns: Sequence[str]) -> str:
+        """A query for the rows of the query `rows` after the merge, and the new ones."""
+        wins = f"s.{ORDINAL} IS NOT NULL AND {self.not_older}"
+        values = [
+            f"CASE WHEN {wins} THEN s.{quote(c)} ELSE t.{quote(c)} END AS {quote(c)}"
+            if c in self.columns
+            else f"t.{quote(c)}"
+            for c in columns
+        ]
+        load = (
+            f"CASE WHEN {wins} THEN {literal(self.load_id)} ELSE t.{quote(LOAD_ID)} END AS {quote(LOAD_ID)}"
+        )
+        return (
+            f"SELECT {', '.join(values)}, {load} FROM ({rows}) AS t "
+            f"LEFT JOIN {self.stage} AS s ON {self.same_key} "
+            f"UNION ALL {self.inserted(columns)} ANTI JOIN ({rows}) AS t ON {self.same_key}"
+        )
+
+    def touched(self, rows: str, tag: str) -> str:
+        """A query for the values of the column `tag` of those rows that a staged row meets."""
+        return f"SELECT DISTINCT t.{tag} FROM ({rows}) AS t SEMI JOIN {self.stage} AS s ON {self.same_key}"
+
     def nulls_since(self, first: int) -> str:
         """A query that counts the rows from ordinal `first` on whose key has a null."""
         null = " OR ".join(f"{quote(k)} IS NULL" for k in self.key)

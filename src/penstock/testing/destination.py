@@ -142,11 +142,14 @@ class DestinationSuite:
         destination = fresh()
         with destination.lock(pipeline, "suite"):
             transaction = destination.begin(pipeline, load_id)
-            for of, disposition, rows in writes:
-                transaction.shape(of, disposition)
-                assert transaction.write(of, disposition, batches(of, rows)) == len(rows)
-            schemas = tuple({of.name: of for of, _, _ in writes}.values())
-            transaction.commit(commit_of(load_id, pipeline, **({"schemas": schemas} | given)))
+            try:
+                for of, disposition, rows in writes:
+                    transaction.shape(of, disposition)
+                    assert transaction.write(of, disposition, batches(of, rows)) == len(rows)
+                schemas = tuple({of.name: of for of, _, _ in writes}.values())
+                transaction.commit(commit_of(load_id, pipeline, **({"schemas": schemas} | given)))
+            finally:
+                transaction.rollback()  # after a commit nothing happens
         destination.close()
 
     @staticmethod

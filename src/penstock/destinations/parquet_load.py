@@ -1,0 +1,358 @@
+"""One load into parquet files: parts are staged, and one entry in the commit log makes them true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+from typing import Any
+
+from penstock.destinations.columns import PART, Layout, check_table_name, find, grow, lossy
+from penstock.destinations.convert import loses, quote
+from penstock.destinations.definition import layout_from_json, layout_to_json, table_to_json
+from penstock.destinations.engine import Limits, connect, explained, rows_of, table_of
+from penstock.destinations.incoming import Incoming
+from penstock.destinations.parquet_log import Definition, Entry, Part, Snapshot, SourceState
+from penstock.destinations.parquet_names import partition_columns
+from penstock.destinations.parquet_parts import Parts
+from penstock.destinations.parquet_read import Files, scan
+from penstock.destinations.parquet_rows import converted, is_plain, plain_rows, routed
+from penstock.destinations.staging import Stage, refuse_keyless
+from penstock.errors import BugError, LockHeldError, OutsideError, RefusedError, UncertainError
+from penstock.ledger import Commit
+from penstock.ports import Batches, Store
+from penstock.schema.disposition import Disposition, WriteMode
+from penstock.schema.table import Table
+
+SPILL = "penstock-spill-"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a load goes and how: `local` is the folder if it is on this machine's disk.
+
+    `publish` makes an entry true, or raises.
+    """
+
+    store: Store
+    template: str
+    compression: str
+    local: Path | None
+    limits: Limits
+    files: Callable[[Any], Files]  # Any: DuckDB's connection is untyped
+    publish: Callable[[Entry], None]
+
+    @property
+    def scratch(self) -> Path | None:
+        """A folder for files in the making; None: the system's."""
+        return self.local / "_penstock" if self.local else None
+
+    def tidy(self) -> None:
+        """Make the scratch folder, without what killed loads spilled into it. The lock is held."""
+        if self.scratch is not None:
+            self.scratch.mkdir(parents=True, exist_ok=True)
+            for left in self.scratch.glob(f"{SPILL}*"):
+                rmtree(left, ignore_errors=True)
+
+
+class ParquetTransaction:
+    """A load in the making. Nothing outside `_penstock/staging/` changes before `commit`."""
+
+    def __init__(self, place: Place, snapshot: Snapshot, pipeline: str, load_id: str) -> None:
+        place.tidy()
+        self._place = place
+        self._snapshot = snapshot
+        self._pipeline = pipeline
+        self._load_id = load_id
+        self._open = True
+        self._parts = Parts(place.store, load_id, place.template, place.compression, place.scratch)
+        self._added: dict[str, Part] = {}
+        self._removed: dict[str, None] = {}
+        self._emptied: set[str] = set()
+        self._forgotten: list[str] = []
+        self._stages: dict[str, Stage] = {}
+        self._tables: dict[str, Table] = {}
+        self._layouts: dict[str, Layout] = {}
+        self._known = dict(snapshot.newest())
+        self._texts = dict(snapshot.layouts)
+
+    @cached_property
+    def _spill(self) -> str:
+        return mkdtemp(prefix=SPILL, dir=self._place.scratch)
+
+    @cached_property
+    def _con(self) -> Any:
+        """A DuckDB in memory, for what Arrow cannot do; most loads never ask for it."""
+        settings = self._place.limits.settings(self._spill)
+        return connect(":memory:", settings | {"python_enable_replacements": "false"})
+
+    @cached_property
+    def _files(self) -> Files:
+        return self._place.files(self._con)
+
+    # ------------------------------------------------------------------------------- the shape
+
+    def shape(self, table: Table, disposition: Disposition) -> None:
+        """Make the table known or grow it. Raises: RefusedError; LossyError, after which the load goes on."""
+        self._check_open()
+        refuse_keyless(table.name, disposition)
+        before = self._stored(table.name)
+        after = grow(before or (), table)
+        partition_columns(table, after)
+        if before is not None and before != after:
+            self._merge_staged(table.name)
+            self._refuse_loss(table.name, before, after)
+        self._tables[table.name] = table
+        self._layouts[table.name] = after
+        text = layout_to_json(after)
+        self._texts[_digest(text)] = text
+
+    def _stored(self, name: str) -> Layout | None:
+        if name in self._layouts:
+            return self._layouts[name]
+        check_table_name(name, self._known)
+        known = self._known.get(name)
+        if known is not None and known.pipeline != self._pipeline:
+            raise RefusedError(
+                f"the table `{name}` belongs to the pipeline `{known.pipeline}`",
+                where=self._place.store.url,
+                hint=f"rename the table in pipeline `{self._pipeline}`, or give it another destination",
+            )
+        return layout_from_json(known.layout) if known is not None and known.layout is not None else None
+
+    def _refuse_loss(self, name: str, before: Layout, after: Layout) -> None:
+        for stored in after:
+            old = find(before, stored.name)
+            lost = old and loses(quote(stored.stored_as), old.type, stored.type)
+            if lost and self._any(f"SELECT 1 FROM ({self._scan(name, before)}) WHERE {lost} LIMIT 1"):
+                raise lossy(name, stored)
+
+    def _any(self, sql: str) -> bool:
+        with explained(self._place.store.url):
+            return bool(rows_of(self._con, sql))
+
+    # -------------------------------------------------------------------------------- the rows
+
+    def write(self, table: Table, disposition: Disposition, data: Batches) -> int:
+        """Write rows and return how many were received. What the batches raise comes out as it is."""
+        self._check_open()
+        name = table.name
+        if name not in self._layouts:
+            raise BugError(f"`{name}` was written to before its shape was told")
+        if disposition.mode is WriteMode.MERGE:
+            return self._stage(name, disposition, data)
+        if disposition.mode is WriteMode.REPLACE and name not in self._emptied:
+            self._remove(self._live(name))
+            self._emptied.add(name)
+        return self._append(name, data)
+
+    def _append(self, name: str, data: Batches) -> int:
+        table, layout = self._tables[name], self._layouts[name]
+        incoming = Incoming(data, layout)
+        if is_plain(incoming) and not table.partitions:
+            for batch in plain_rows(incoming, layout, self._load_id):
+                self._take(name, "", batch)
+            return incoming.rows
+        sql = converted(incoming, layout, self._load_id)
+        if self._route(name, sql, incoming) != incoming.rows:
+            raise BugError(f"rows of `{name}` went missing on their way into parquet")
+        return incoming.rows
+
+    def _route(self, name: str, sql: str, incoming: Incoming | None = None) -> int:
+        table, layout, rows = self._tables[name], self._layouts[name], 0
+        for path, batch in routed(self._con, sql, table, layout, self._place.store.url, incoming):
+            self._take(name, path, batch)
+            rows += batch.num_rows
+        return rows
+
+    def _take(self, name: str, path: str, batch: Any) -> None:
+        digest = _digest(layout_to_json(self._layouts[name]))
+        self._keep(self._parts.add(name, digest, path, batch))
+
+    def _keep(self, parts: Iterable[Part]) -> None:
+        self._added.update((part.key, part) for part in parts)
+
+    def _stage(self, name: str, disposition: Disposition, data: Batches) -> int:
+        layout, received = self._layouts[name], None
+        if name in self._stages:
+            received = self._stages[name].add(data, layout, disposition, self._load_id)
+            if received is None:
+                self._merge_staged(name)
+        if received is None:
+            stage = self._stages[name] = Stage(self._con, f"_penstock_stage_{name}", name)
+            received = stage.add(data, layout, disposition, self._load_id)
+        return received or 0
+
+    def _merge_staged(self, name: str) -> None:
+        """Rewrite those parts that hold a key of the staged rows, and add the rows that are new."""
+        stage = self._stages.pop(name, None)
+        if stage is None:
+            return
+        with explained(self._place.store.url):
+            upsert = stage.settle()
+            if upsert is None:
+                return
+            columns = [s.stored_as for s in self._layouts[name]]
+            live = {part.key: part for part in self._live(name)}
+            touched = []
+            if live:
+                rows = self._scan(name, self._layouts[name], tagged=True)
+                touched = [live[key] for (key,) in rows_of(self._con, upsert.touched(rows, PART))]
+            old = scan(self._files, touched, self._texts, self._layouts[name])
+            self._route(name, upsert.rewritten(old, columns) if touched else upsert.inserted(columns))
+            stage.drop()
+        self._remove(touched)
+
+    # ------------------------------------------------------------------------- what is there now
+
+    def _live(self, name: str) -> list[Part]:
+        """The parts of a table as this load leaves them; parts in the making are finished first."""
+        self._keep(self._parts.finish(name))
+        old = [part for part in self._snapshot.parts_of(name) if part.key not in self._removed]
+        return old + [part for part in self._added.values() if part.table == name]
+
+    def _scan(self, name: str, layout: Layout, tagged: bool = False) -> str:
+        return scan(self._files, self._live(name), self._texts, layout, tagged)
+
+    def _remove(self, parts: Iterable[Part]) -> None:
+        for part in parts:
+            if self._added.pop(part.key, None) is not None:
+                self._place.store.delete(part.staged)
+            else:
+                self._removed[part.key] = None
+
+    def keys(self, table: str, columns: Sequence[str]) -> Any:
+        """The distinct values of some columns as this load sees them; None: no such table."""
+        self._check_open()
+        self._merge_staged(table)
+        known = self._known.get(table)
+        layout = self._layouts.get(table)
+        if layout is None and known is not None and known.layout is not None:
+            layout = layout_from_json(known.layout)
+        if layout is None:
+            return None
+        stored = [find(layout, c) for c in columns]
+        values = ", ".join(f"{quote(s.stored_as) if s else 'NULL'} AS k{i}" for i, s in enumerate(stored))
+        with explained(self._place.store.url):
+            rows = table_of(self._con, f"SELECT DISTINCT {values} FROM ({self._scan(table, layout)})")
+        return rows.rename_columns(list(columns))
+
+    # --------------------------------------------------------------------------------- the end
+
+    def forget(self, tables: Sequence[str] | None) -> None:
+        """Drop tables of the pipeline (None: all) with their ledger rows, as part of this load."""
+        self._check_open()
+        mine = {n for n, d in self._known.items() if d.pipeline == self._pipeline}
+        files = {f.table for f in self._snapshot.files if f.pipeline == self._pipeline}
+        for name in mine | files if tables is None else tables:
+            self._forgotten.append(name)
+            if name not in mine:
+                continue  # only its ledger rows are this pipeline's
+            stage = self._stages.pop(name, None)
+            if stage is not None:
+                stage.drop()
+            self._remove(self._live(name))
+            self._known.pop(name)
+            self._layouts.pop(name, None)
+            self._tables.pop(name, None)
+
+    def commit(self, commit: Commit) -> None:
+        """Make it all true. Raises: UncertainError; OutsideError or RefusedError if nothing happened."""
+        self._check_open()
+        for name in list(self._stages):
+            self._merge_staged(name)
+        self._keep(self._parts.finish())
+        self._refuse_loaded(commit)
+        entry = self._entry(commit)
+        try:
+            self._place.publish(entry)
+        except UncertainError:
+            self._end()
+            raise
+        self._end()
+
+    def _entry(self, commit: Commit) -> Entry:
+        load = commit.load
+        used = {part.layout for part in self._added.values()}
+        return Entry(
+            sequence=self._snapshot.sequence + 1,
+            load=load,
+            files=commit.files,
+            states=tuple(
+                SourceState(load.pipeline, source, text, load.load_id, load.committed_at)
+                for source, text in commit.state.items()
+            ),
+            definitions=tuple(self._definitions(commit)),
+            layouts={d: self._texts[d] for d in sorted(used) if d not in self._snapshot.layouts},
+            added=tuple(self._added.values()),
+            removed=tuple(self._removed),
+            forgotten=tuple(self._forgotten),
+        )
+
+    def _definitions(self, commit: Commit) -> Iterable[Definition]:
+        """The tables whose definition or layout is not the one in the log."""
+        told: Mapping[str, Table] = self._tables | {t.name: t for t in commit.schemas}
+        for name, table in told.items():
+            old, text = self._known.get(name), table_to_json(table)
+            layout = old.layout if old is not None else None
+            if name in self._layouts:
+                layout = layout_to_json(self._layouts[name])
+            if old is None or (old.definition, old.layout) != (text, layout):
+                yield Definition(
+                    pipeline=self._pipeline,
+                    table=name,
+                    version=old.version + 1 if old else 1,
+                    definition=text,
+                    layout=layout,
+                    changes=tuple(str(c) for c in commit.changes if c.table == name),
+                    load_id=self._load_id,
+                    created_at=commit.load.committed_at,
+                )
+
+    def _refuse_loaded(self, commit: Commit) -> None:
+        gone = set(self._forgotten)
+        loaded = {
+            f.key: f.load_id
+            for f in self._snapshot.files
+            if f.pipeline == self._pipeline and f.outcome == "loaded" and f.table not in gone
+        }
+        for file in commit.files:
+            if file.outcome == "loaded" and file.key in loaded:
+                raise LockHeldError(
+                    f"`{file.key}` was loaded by another run meanwhile",
+                    where=self._place.store.url,
+                    found=f"load {loaded[file.key]}",
+                    hint="nothing of this load was kept; run again",
+                )
+
+    def rollback(self) -> None:
+        """Undo everything of this load; after a commit nothing happens."""
+        if not self._open:
+            return
+        staged = [part.staged for part in self._added.values()]
+        self._end()
+        for key in staged:
+            try:
+                self._place.store.delete(key)
+            except OutsideError:
+                return  # the next load sweeps what is left
+
+    def _end(self) -> None:
+        self._open = False
+        self._parts.abandon()
+        if "_con" in self.__dict__:
+            self._con.close()
+        if "_spill" in self.__dict__:
+            rmtree(self._spill, ignore_errors=True)
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise BugError("this load has ended", where=self._place.store.url)
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,84 @@
+"""SQL over parquet files: every table and the ledger as views of a DuckDB in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from penstock.destinations.columns import PRIVATE
+from penstock.destinations.convert import quote
+from penstock.destinations.definition import layout_from_json, table_from_json
+from penstock.destinations.engine import Limits, connect, explained, table_of
+from penstock.destinations.ledger_rows import (
+    SCHEMAS,
+    Shape,
+    State,
+    files_table,
+    loads_table,
+    shapes_table,
+    states_table,
+)
+from penstock.destinations.parquet_log import Snapshot
+from penstock.destinations.parquet_read import Files, scan
+from penstock.ledger import FILES_TABLE, LOADS_TABLE, SCHEMA_TABLE, STATE_TABLE
+
+
+def answer(
+    snapshot: Snapshot,
+    files: Callable[[Any], Files],
+    sql: str,
+    parameters: Sequence[object],
+    where: str,
+) -> Any:
+    """The answer of a query as an Arrow table.
+
+    Raises: NotFoundError; RefusedError; StoreError also when a file moved meanwhile.
+    """
+    con = connect(":memory:", Limits().settings() | {"python_enable_replacements": "false"})
+    try:
+        known = {name: d for name, d in snapshot.newest().items() if d.layout is not None}
+        with explained(where, (*known, *SCHEMAS)):
+            _show_ledger(con, snapshot, sql)
+            reach = files(con)
+            for name, definition in known.items():
+                assert definition.layout is not None
+                layout = layout_from_json(definition.layout)
+                rows = scan(reach, snapshot.parts_of(name), snapshot.layouts, layout)
+                con.execute(f"CREATE VIEW {quote(name)} AS {rows}")
+            con.execute("BEGIN TRANSACTION READ ONLY")
+            return table_of(con, sql, parameters)
+    finally:
+        con.close()
+
+
+def _show_ledger(con: Any, snapshot: Snapshot, sql: str) -> None:
+    """The ledger's tables; empty ones for a query that does not speak of them, which is cheaper."""
+    told = PRIVATE in sql.lower()
+    for name, schema in SCHEMAS.items():
+        con.register(name, _ledger(name, snapshot) if told else schema.empty_table())
+
+
+def _ledger(name: str, snapshot: Snapshot) -> Any:
+    if name == FILES_TABLE:
+        return files_table(snapshot.files)
+    if name == LOADS_TABLE:
+        return loads_table(snapshot.loads)
+    if name == STATE_TABLE:
+        return states_table(
+            [State(s.pipeline, s.source, s.state, s.load_id, s.updated_at) for s in snapshot.states]
+        )
+    assert name == SCHEMA_TABLE
+    return shapes_table(
+        [
+            Shape(
+                d.pipeline,
+                table_from_json(d.definition),
+                d.version,
+                None if d.layout is None else layout_from_json(d.layout),
+                d.changes,
+                d.load_id,
+                d.created_at,
+            )
+            for d in snapshot.definitions
+        ]
+    )
