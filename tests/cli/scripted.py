@@ -41,5 +41,8 @@ class ScriptedSession:
     def redact(self, text: str) -> str:
         return text.replace(SECRET, "***")
 
+    def check(self) -> None:
+        pass
+
     def close(self) -> None:
         self.closed = True

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from penstock.app.files import load_project
-from penstock.errors import NotFoundError, PenstockError, RefusedError, suggest
+from penstock.errors import NotFoundError, PenstockError, ProjectError, RefusedError, suggest
 from penstock.gate.rules import identifier
 from penstock.ledger import Facts
 from penstock.project.loaded import LoadedProject
@@ -30,6 +30,7 @@ from penstock.report.facts import (
     Status,
     TableTotals,
 )
+from penstock.schema.faults import combine
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -63,6 +64,30 @@ class Session:
 
     def close(self) -> None:
         """Nothing is kept open between calls."""
+
+    def check(self) -> None:
+        """Check what reading the project cannot tell: that SQL conditions are SQL.
+
+        Raises: ProjectError telling everything that is wrong, with lines.
+        """
+        faults = []
+        for name, pipeline in self.project.pipelines.items():
+            for table, spec in pipeline.tables.items():
+                for number, expected in enumerate(spec.gate.expectations):
+                    from penstock.gate.judge import fault_in
+
+                    if (fault := fault_in(expected.constraint)) is None:
+                        continue
+                    keys = ("pipelines", name, "tables", table, "gate", "expectations", number, "constraint")
+                    faults.append(
+                        ProjectError(
+                            f"the expectation `{expected.name}` is not a SQL condition: {fault}",
+                            where=self.loaded.where_of(keys),
+                            found=expected.constraint,
+                        )
+                    )
+        if faults:
+            raise combine(faults, f"project `{self.project.name}`")
 
     # ---------------------------------------------------------------------------------- run
 

@@ -35,6 +35,7 @@ def check(
     from penstock.cli.opening import opened
 
     with opened(terminal, project, environment) as session:
+        session.check()
         terminal.answer(lambda: _document(session.project), lambda: _lines(session.project))
 
 

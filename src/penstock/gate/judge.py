@@ -6,6 +6,7 @@ columns that have rules. Computation in memory only: the connection can reach no
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,6 +53,14 @@ def open_bench() -> duckdb.DuckDBPyConnection:
     bench.execute("SET TimeZone = 'UTC'")
     bench.execute("SET enable_external_access = false")
     return bench
+
+
+def fault_in(constraint: str) -> str | None:
+    """What is wrong with the syntax of a SQL condition, or None; columns are not looked at."""
+    with duckdb.connect(":memory:") as con:
+        parsed = con.execute("SELECT json_serialize_sql(?)", [f"SELECT ({constraint})"]).fetchone()
+    told = json.loads(parsed[0]) if parsed else {}
+    return str(told.get("error_message", "not SQL")) if told.get("error") else None
 
 
 class Judge:

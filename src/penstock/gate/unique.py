@@ -69,9 +69,8 @@ class KeyBook:
         columns = self.keys[number]
         cells = ", ".join(f"k{n} AS {identifier(c)}" for n, c in enumerate(columns))
         whole = " AND ".join(f"k{n} IS NOT NULL" for n in range(len(columns)))
-        return self._book.execute(
-            f"SELECT DISTINCT {cells} FROM keys{number} WHERE {whole}"
-        ).fetch_record_batch(65_536)
+        sql = f"SELECT DISTINCT {cells} FROM keys{number} WHERE {whole}"
+        return self._book.cursor().sql(sql).to_arrow_reader(65_536)
 
     def rows_with(self, number: int, keys: Any) -> list[Repeat]:  # Any: pyarrow is untyped
         """The rows that have one of some keys of column set `number`."""
