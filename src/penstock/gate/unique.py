@@ -106,7 +106,7 @@ class KeyBook:
         return [Repeat(f, r, columns, ", ".join(values)[:_SHOWN]) for f, r, *values in rows]
 
     def _one(self, sql: str) -> Any:  # Any: a database value
-        return self._book.execute(sql).fetchone()[0]
+        return self._book.execute(sql).fetchall()[0][0]
 
     def _open(self) -> Any:  # Any: a database connection
         if self._book is None:
