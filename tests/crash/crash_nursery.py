@@ -94,8 +94,10 @@ def _warm() -> None:
         if not module.name.startswith(skipped):
             importlib.import_module(module.name)
     importlib.import_module("penstock.testing.faults")
-    threads = len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 1
-    assert threads == 1, "something starts threads when it is imported, so forking is not safe"
+    tasks = Path("/proc/self/task")
+    assert not tasks.is_dir() or len([*tasks.iterdir()]) == 1, (
+        "something starts threads when it is imported, so forking is not safe"
+    )
 
 
 def _run(order: dict[str, Any]) -> dict[str, Any]:

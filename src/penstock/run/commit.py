@@ -108,16 +108,15 @@ class Loader:
         flow.observe(PhaseStarted(flow.pipeline, Phase.JUDGE, len(fates.going), size))
         began = flow.now()
         transaction = flow.destination.begin(flow.pipeline, load_id)
-        tables = self.facts.tables
+        facts = without(self.facts, forget or ())
         try:
             if forget is not None:
                 transaction.forget(forget)
-                tables = {name: table for name, table in tables.items() if name not in forget}
-            facts = replace(self.facts, tables=tables)
             draft = Pass(flow, facts, self.bench, load_id, self._opened).run(transaction, fates.going)
             flow.observe(PhaseDone(flow.pipeline, Phase.JUDGE, flow.now() - began))
             for job in fates.going:
                 self._compare(job)
+            self._know_again(fates.going, facts)
             if fates.settle() or draft.repeats:
                 transaction.rollback()
                 return None
@@ -137,18 +136,18 @@ class Loader:
             message = f"the file's bytes changed since they were written: SHA-256 was {expected}"
             job.tally.findings.append(Finding("damaged", Action.FAIL, message))
 
-        self._know_again(job, slip)
-
-    def _know_again(self, job: Job, slip: Slip | None) -> None:
+    def _know_again(self, jobs: Sequence[Job], facts: Facts) -> None:
         """A source file that was touched but not changed is kept, and its rows are not loaded twice."""
-        if slip is None or slip.origin is None:
-            return
-        for row in self.facts.files:
-            if row.origin == slip.origin and row.sha256 == job.tally.sha256 and row.key != job.key:
-                message = f"the source file was loaded before with these very bytes, as {row.key}"
-                others = [f for f in job.tally.findings if f.rule != DUPLICATE]
+        known = {(f.origin, f.sha256): f.key for f in facts.files if f.origin and f.loaded + f.quarantined}
+        for job in jobs:
+            slip = self._slips[job.key]
+            others = [f for f in job.tally.findings if f.rule != DUPLICATE]
+            if slip is None or slip.origin is None or any(f.action is not Action.ALLOW for f in others):
+                continue
+            first = known.setdefault((slip.origin, job.tally.sha256), job.key)
+            if first != job.key:
+                message = f"the source file was loaded before with these very bytes, as {first}"
                 job.tally.findings = [*others, Finding("same_file", Action.DROP, message)]
-                return
 
     # ------------------------------------------------------------------------ keep and commit
 
@@ -243,6 +242,12 @@ def _has_work(fates: Fates, forget: Sequence[str] | None) -> bool:
     if forget is not None:
         return not fates.held
     return bool(fates.going or fates.refused or fates.dropped)
+
+
+def without(facts: Facts, tables: Sequence[str]) -> Facts:
+    """The facts as they will be when some tables are forgotten."""
+    files = tuple(f for f in facts.files if f.table not in tables)
+    return replace(facts, files=files, tables={n: t for n, t in facts.tables.items() if n not in tables})
 
 
 def load_row(flow: Flow, load_id: str, started_at: datetime, rows: Sequence[LedgerFile]) -> LedgerLoad:

@@ -94,6 +94,7 @@ class Pass:
         self.bench = bench
         self.load_id = load_id
         self.opened = opened
+        self._known = {f.sha256: f.key for f in facts.files if f.outcome == "loaded"}
 
     def run(self, transaction: Transaction, jobs: Sequence[Job]) -> Draft:
         """Judge and write the files, table after table. A job that fails has it in its tally.
@@ -209,7 +210,7 @@ class Pass:
         tally, rules, waiting = job.tally, job.flow.arrival, job.waiting
         if job.error is None and job.selection.only is None:
             tally.findings.extend(judge_counts(tally.rows, tally.quarantined, rules))
-            known = {f.sha256: f.key for f in self.facts.files if f.key != job.key and f.outcome == "loaded"}
+            known = {} if self._known.get(tally.sha256) == job.key else self._known
             tally.findings.extend(judge_content(tally.sha256, known, rules))
             if job.flow.volume is not None:
                 history = [f for f in self.facts.files if f.table == waiting.table and f.outcome == "loaded"]
@@ -219,6 +220,8 @@ class Pass:
             place = f"{self.flow.raw_hist.url}/{job.key}"
             message = f"raw history holds other bytes at this key: {place}"
             tally.findings.append(Finding("conflict", Action.FAIL, message))
+        if job.verdict.passed:
+            self._known.setdefault(tally.sha256, job.key)
 
     def _bring_keys(self, transaction: Transaction, shape: Shape) -> None:
         """Fetch the values that foreign keys may have, as this load sees them."""
