@@ -43,7 +43,7 @@ class JsonlFormat:
                 block, first = block.removeprefix(BOM), False
             end = block.rfind(b"\n") + 1
             if end:
-                data = b"".join([*parts, block[:end]])
+                data = b"".join([*parts, memoryview(block)[:end]]) if parts else block[:end]
                 yield Chunk(row, data, len(data))
                 row += data.count(b"\n")
                 parts, held = [], 0

@@ -37,6 +37,7 @@ class Bench:
     """The workers of a run: threads, and a rule engine cursor for each of them."""
 
     def __init__(self, threads: int) -> None:
+        pa.set_memory_pool(pa.system_memory_pool())  # as fast as the others here, and gives memory back
         self.threads = threads
         self.engine = open_bench()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="penstock")
