@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import time
@@ -405,3 +406,36 @@ def test_pipelines_run_after_those_they_read(make_bed: Callable[..., Bed]) -> No
     assert [r.pipeline for r in results] == ["first", "second"]
     assert all(r.error is None for r in results), [r.error for r in results]
     assert bed.session().show("u").column("v").to_pylist() == [1]
+
+
+def test_everything_on_an_object_store(bed: Bed, s3_url: Callable[[], str]) -> None:
+    from penstock.stores.object import ObjectStore
+
+    place = s3_url()
+    store = ObjectStore(place)
+    store.create("in/a.jsonl", b'{"v": 1}\noops\n')
+    store.create("in/b.jsonl.gz", gzip.compress(b'{"v": 2}\n', mtime=0)[:-4])
+    bed.project["layers"] = {n: f"{place}/{n}" for n in ("land", "raw_hist", "quarantine")}
+    bed.pipeline["source"]["path"] = f"{place}/in"
+    table = bed.loads().tables[0]
+    assert (table.loaded, table.quarantined) == (1, 1)
+    assert bed.run().status is Status.NOTHING_NEW
+    store.create("in/c.jsonl", b'{"v": 3}\n')
+    assert bed.loads().tables[0].loaded == 1
+    assert bed.values() == [1, 3]
+    kept = {s.key.rpartition("/")[2]: store.digest(s.key) for s in store.list("raw_hist/p")}
+    assert sorted(kept.values()) == sorted(store.digest(f"in/{n}.jsonl") for n in "ac")
+    assert [s.key for s in store.list("land") if "_penstock" not in s.key] == []
+    bed.session().rebuild([], None, penstock.ignore)
+    assert bed.values() == [1, 3]
+
+
+def test_what_was_set_aside_can_be_taken_out(bed: Bed, tmp_path: Path) -> None:
+    bed.drop("a.jsonl", {"v": 1}, b'{"v":  oops\r\n')
+    whole = bed.drop("b.parquet", b"no parquet")
+    bed.loads()
+    kinds = {e.kept: e for e in bed.session().quarantine_list([])}
+    assert kinds["rows"].broken == {"unparsable": 1}
+    assert "parquet" in kinds["file"].reason
+    written = {p.suffix: p.read_bytes() for p in bed.session().quarantine_export(tmp_path / "out", None)}
+    assert written == {".rows": b'{"v":  oops\n', ".parquet": whole.read_bytes()}

@@ -19,6 +19,7 @@ from penstock.project.order import order_pipelines
 from penstock.project.spec import Project
 from penstock.project.tables import pipeline_of
 from penstock.report.facts import (
+    Kept,
     Observer,
     PipelineResult,
     PipelineStatus,
@@ -226,7 +227,7 @@ class Session:
         from penstock.run.quarantine import export
 
         written = []
-        for entry in self._entries(what):
+        for entry in self._entries(what, tuple(Kept)):
             with self._flow(entry.pipeline, _unheard) as flow:
                 written.append(export(flow, entry, target))
         return written
@@ -242,10 +243,8 @@ class Session:
             results.append(self._locked(name, observe, partial(replay, keys=keys)))
         return RunResult(tuple(results))
 
-    def _entries(self, what: str | None) -> list[QuarantineEntry]:
-        from penstock.report.facts import Kept
-
-        rows = [e for e in self.quarantine_list([]) if e.kept is Kept.ROWS]
+    def _entries(self, what: str | None, kept: tuple[Kept, ...] = (Kept.ROWS,)) -> list[QuarantineEntry]:
+        rows = [e for e in self.quarantine_list([]) if e.kept in kept]
         if what is None:
             return rows
         chosen = [e for e in rows if what in (e.key, e.table, f"{e.pipeline}.{e.table}")]

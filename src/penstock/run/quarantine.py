@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 
 from penstock.errors import NotFoundError
 from penstock.gate.verdict import Broken
-from penstock.layers import parse_key, quarantined_rows_key, slip_key
+from penstock.layers import parse_key, quarantined_file_key, quarantined_rows_key, slip_key
 from penstock.ledger import Facts, Slip
 from penstock.ports import Store
 from penstock.report.facts import Kept, QuarantinedRow, QuarantineEntry
@@ -98,15 +99,21 @@ def rows_of(flow: Flow, key: str) -> Iterator[QuarantinedRow]:
 
 
 def export(flow: Flow, entry: QuarantineEntry, target: Path) -> Path:
-    """Write the quarantined records of one file as they came, a line each, into a folder.
+    """Write what is set aside of one file into a folder, to be mended.
 
-    Records of binary formats are JSON lines. Returns: the file that was written.
+    A whole file is copied byte for byte; of rows the records are written as they came, a line
+    each, and those of binary formats as JSON lines. Returns: the file that was written.
     """
-    path = target / f"{entry.key.replace('/', '__')}.txt"
+    name = entry.key.replace("/", "__")
+    path = target / (name if entry.kept is Kept.FILE else f"{name}.rows")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as out:
-        for batch in batches_of(flow.quarantine, quarantined_rows_key(entry.key), ["raw"]):
-            out.writelines(raw + b"\n" for raw in batch.column("raw").to_pylist())
+        if entry.kept is Kept.FILE:
+            with flow.quarantine.open(quarantined_file_key(entry.key)) as stream:
+                shutil.copyfileobj(stream, out, 1 << 20)
+        else:
+            for batch in batches_of(flow.quarantine, quarantined_rows_key(entry.key), ["raw"]):
+                out.writelines(raw + b"\n" for raw in batch.column("raw").to_pylist())
     return path
 
 
