@@ -1,18 +1,39 @@
 #!/bin/sh
-# The whole path once: data is made, lands, is checked, kept and loaded; then new data, and only that.
+# The whole path once: data is made, lands, is checked, kept and loaded; then new data, and only
+# that; then a run that is killed, and the one after it.
 set -eu
 folder=${1:-demo}
+bold='' plain=''
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); fi
 
-say() { printf '\n\033[1m$ %s\033[0m\n' "$*"; "$@"; }
+tell() { printf '\n%s# %s%s\n' "$bold" "$*" "$plain"; }
+say() {
+    printf '\n%s$ %s%s\n' "$bold" "$*" "$plain"
+    "$@"
+}
 
 rm -rf "$folder"
 say penstock init files "$folder" --no-input
 cd "$folder"
+tell "40,000 rows in two files, one in five hundred of them bad in one of seven ways"
 say penstock generate --rows 20000 --files 2 --bad 0.002
 say penstock run
 say penstock show synthetic_data --limit 5
-say penstock quarantine list
+say penstock quarantine show synthetic_data --limit 2
+
+tell "New data: only the new file is loaded"
 say penstock generate --new-data --rows 1000
 say penstock plan
 say penstock run
+
+tell "A run that is killed in the middle, and the next one, which goes on from the facts"
+say penstock generate --new-data --rows 300000
+printf '\n%s$ penstock run & sleep 1; kill -9 $!%s\n' "$bold" "$plain"
+penstock run &
+pid=$!
+sleep 1
+kill -9 "$pid" 2>/dev/null || true
+wait "$pid" 2>/dev/null || true
+say penstock run
 say penstock status
+say penstock show --sql "SELECT count(*) AS rows, count(DISTINCT id) AS ids FROM synthetic_data"
