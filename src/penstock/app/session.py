@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from penstock.run.flow import Flow
     from penstock.run.journal import Journal
+    from penstock.run.quiet import Quiet
     from penstock.run.stream import Bench
 
     Work: TypeAlias = Callable[[Flow, Facts, Bench, Journal], None]
@@ -101,9 +102,8 @@ class Session:
 
     def _run(self, name: str, observe: Observer, wait_s: float) -> PipelineResult:
         from penstock.app.flows import flow_of
-        from penstock.run.quiet import Quiet
 
-        quiet = Quiet(self._private / "quiet", name, self.loaded.digest)
+        quiet = self._quiet(name)
         flow = flow_of(self.loaded, name, observe)
         began = time.time()
         if quiet.holds(flow):
@@ -262,6 +262,11 @@ class Session:
     def _private(self) -> Path:
         return Path(self.project.root) / ".penstock"
 
+    def _quiet(self, pipeline: str) -> Quiet:
+        from penstock.run.quiet import Quiet
+
+        return Quiet(self._private / "quiet", pipeline, self.loaded.digest)
+
     def _chosen(self, pipelines: Sequence[str]) -> list[str]:
         order = order_pipelines(self.project)
         for name in pipelines:
@@ -307,6 +312,7 @@ class Session:
         from penstock.run.journal import Journal
         from penstock.run.stream import Bench
 
+        self._quiet(name).forget()  # if this is killed, the next run has something to finish
         journal = Journal()
         error: PenstockError | None = None
         began = time.time()

@@ -11,7 +11,6 @@ from typing import BinaryIO
 from penstock.errors import GateError
 from penstock.gate.arrival import DUPLICATE
 from penstock.gate.verdict import Action, Finding
-from penstock.layers import quarantined_rows_key
 from penstock.ledger import Commit, Facts, LedgerFile, LedgerLoad, Slip, Waiting, reconcile
 from penstock.report.facts import FileDone, FileFinding, Phase, PhaseDone, PhaseStarted, TableResult
 from penstock.run.fates import Fates
@@ -19,6 +18,7 @@ from penstock.run.flow import Flow
 from penstock.run.load import Draft, Job, Pass, look_at_head, open_landed
 from penstock.run.shape import Shape
 from penstock.run.shelf import Shelf
+from penstock.run.staged import put_in_place, stage
 from penstock.run.stream import Bench, Tally
 from penstock.schema.table import Change, Table
 
@@ -54,6 +54,7 @@ class Loader:
         self.bench = bench
         self.landed = landed
         self._slips: dict[str, Slip | None] = {}
+        self._staged: list[str] = []
 
     def load(
         self, files: Sequence[Waiting], forget: Sequence[str] | None = None, again: Sequence[LedgerFile] = ()
@@ -74,6 +75,7 @@ class Loader:
                 return self._outcome(None, fates, (), {})
             try:
                 rows = self._settle(fates, load_id)
+                self._stage(fates, load_id, replaces=forget is not None)
                 reconcile(rows, draft.written)
                 commit = self._commit(load_id, started_at, draft, rows, again)
                 draft.transaction.commit(commit)
@@ -83,6 +85,8 @@ class Loader:
         finally:
             for job in jobs:
                 job.close()
+        for key in self._staged:
+            put_in_place(self.flow, load_id, key)
         for job in fates.refused:
             self.shelf.clear(job.key)
         return self._outcome(load_id, fates, rows, draft.shapes)
@@ -169,14 +173,17 @@ class Loader:
             if job.waiting.in_land:
                 reason = "; ".join(f.message for f in job.tally.findings if f.action is Action.QUARANTINE)
                 self.shelf.set_aside(job.key, replace(self._slip(job), reason=reason))
-        for job in fates.going:
-            if job.rejects is not None and job.rejects.rows:
-                job.rejects.publish(flow.quarantine, quarantined_rows_key(job.key))
         flow.observe(PhaseDone(flow.pipeline, Phase.KEEP, flow.now() - began))
         rows = [self._row(job, load_id, LOADED, job.tally) for job in fates.going]
         rows += [self._row(j, load_id, LOADED, Tally(dropped=j.tally.rows)) for j in fates.dropped]
         rows += [self._row(j, load_id, REFUSED, Tally(quarantined=j.tally.rows)) for j in fates.refused]
         return rows
+
+    def _stage(self, fates: Fates, load_id: str, *, replaces: bool) -> None:
+        """Stage the quarantined rows of files that go on; the others have none in quarantine."""
+        rejects = {job.key: job.rejects for job in fates.going}
+        keys = [job.key for job in (*fates.going, *fates.dropped, *fates.refused)]
+        self._staged = [k for k in keys if stage(self.flow, load_id, k, rejects.get(k), replaces=replaces)]
 
     def _slip(self, job: Job) -> Slip:
         tally, waiting = job.tally, job.waiting

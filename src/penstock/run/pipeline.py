@@ -21,6 +21,7 @@ from penstock.run.flow import Flow
 from penstock.run.journal import Journal
 from penstock.run.quiet import Quiet
 from penstock.run.shelf import Shelf, other_bytes
+from penstock.run.staged import recover
 from penstock.run.stream import Bench
 from penstock.schema.disposition import WriteMode
 
@@ -69,6 +70,7 @@ def _drain_extract_drain(flow: Flow, journal: Journal) -> None:
     shelf = Shelf(flow)
     shelf.tidy()
     facts = flow.destination.facts(flow.pipeline)
+    recover(flow, facts)
     drained = drain(flow, shelf, facts, {}, journal)
     journal.drained += drained
     if drained:

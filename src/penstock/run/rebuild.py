@@ -11,6 +11,7 @@ from penstock.run.flow import Flow
 from penstock.run.journal import Journal
 from penstock.run.pipeline import load_groups
 from penstock.run.shelf import Shelf
+from penstock.run.staged import recover
 from penstock.run.stream import Bench
 
 
@@ -28,6 +29,7 @@ def rebuild(
     `tables` None means all; `as_of` (Unix seconds) leaves out files that landed later, which the
     next run loads. Where a table is replaced by each landing, each landing is a commit of its own.
     """
+    recover(flow, facts)
     shelf = Shelf(flow)
     chosen = set(tables) if tables is not None else {*facts.tables, *(w.table for w in shelf.found.values())}
     files = [

@@ -7,12 +7,14 @@ column, value), raw (the record as it came), load_id.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from penstock.errors import StoreError
 from penstock.gate.verdict import Reject
 from penstock.ports import Put, Store
 
@@ -27,6 +29,18 @@ SCHEMA = pa.schema(
         ("load_id", pa.string()),
     ]
 )
+
+
+@contextmanager
+def _on_disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            "quarantined rows cannot be written to the temporary folder",
+            found=error.strerror or str(error),
+            hint="free some space there, or point TMPDIR to another folder; then run again",
+        ) from error
 
 
 class RejectFile:
@@ -48,11 +62,11 @@ class RejectFile:
             self._flush()
 
     def publish(self, store: Store, key: str) -> Put:
-        """Write the rows to the quarantine, in place of what an unfinished run left there."""
+        """Write the rows to a store. Raises: StoreError; ConflictError when `key` exists."""
         self._flush()
-        self._writer.close()
-        self._file.seek(0)
-        store.delete(key)
+        with _on_disk():
+            self._writer.close()
+            self._file.seek(0)
         return store.create(key, cast(BinaryIO, self._file))
 
     def close(self) -> None:
@@ -61,11 +75,12 @@ class RejectFile:
             self._file.close()
 
     def _flush(self) -> None:
-        if self._writer is None:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
-            self._writer = pq.ParquetWriter(self._file, SCHEMA, compression="zstd", compression_level=1)
         held, self._held = self._held, []
-        self._writer.write_batch(self._batch(held))
+        with _on_disk():
+            if self._writer is None:
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+                self._writer = pq.ParquetWriter(self._file, SCHEMA, compression="zstd", compression_level=1)
+            self._writer.write_batch(self._batch(held))
 
     def _batch(self, rejects: list[Reject]) -> pa.RecordBatch:
         broken = [[{"rule": b.rule, "column": b.column, "value": b.value} for b in r.broken] for r in rejects]

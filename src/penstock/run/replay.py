@@ -1,8 +1,9 @@
 """Rows that come out of quarantine again.
 
 Replaying judges the quarantined rows of a file again, from raw history, under the rules of today.
-Rows that pass are loaded in one commit with a ledger row that names the quarantine file's SHA-256,
-so that no row comes out twice whenever the process is killed; what is still broken stays.
+Rows that pass are loaded in one commit with a ledger row that names the quarantine file's SHA-256;
+what is still broken is staged before it and takes that file's place after it. So no row comes out
+twice, whenever the process is killed.
 """
 
 from __future__ import annotations
@@ -12,16 +13,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from penstock.errors import NotFoundError
-from penstock.layers import PRIVATE, parse_key, quarantined_rows_key
+from penstock.layers import parse_key, quarantined_rows_key
 from penstock.ledger import Commit, Facts, LedgerFile, Waiting, reconcile
 from penstock.run.commit import Outcome, changed, load_row, tables_of
 from penstock.run.flow import Flow
 from penstock.run.journal import Journal
 from penstock.run.load import Job, Pass, open_landed
 from penstock.run.quarantine import REPLAYED, batches_of
+from penstock.run.staged import put_in_place, recover, stage
 from penstock.run.stream import Bench, Selection
-
-NEXT = f"{PRIVATE}next/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,12 @@ class _Aside:
 def replay(flow: Flow, facts: Facts, bench: Bench, journal: Journal, *, keys: Sequence[str]) -> None:
     """Judge the quarantined rows of some files again, and load those that pass.
 
-    Called with the pipeline's lock held. Raises: NotFoundError for a key without quarantined rows.
+    Called with the pipeline's lock held; a file that has no quarantined rows any more is passed over.
+    Raises: NotFoundError when raw history lacks a file.
     """
-    _recover(flow)
-    asides = [_look(flow, key) for key in keys]
-    done = {(f.key, f.sha256) for f in facts.files if f.outcome == REPLAYED}
-    for aside in [a for a in asides if (a.key, a.sha256) in done]:
-        _finish(flow, aside.key)  # committed by a run that was killed before it tidied up
-    asides = [a for a in asides if (a.key, a.sha256) not in done]
+    recover(flow, facts)
+    there = [key for key in keys if flow.quarantine.stat(quarantined_rows_key(key)) is not None]
+    asides = [_look(flow, key) for key in there]
     if asides:
         journal.outcomes.append(_replay(flow, facts, bench, asides))
 
@@ -68,7 +66,7 @@ def _replay(flow: Flow, facts: Facts, bench: Bench, asides: list[_Aside]) -> Out
                 rows = [_row(flow, facts, job, a, load_id) for job, a in zip(jobs, asides, strict=True)]
                 reconcile(rows, draft.written)
                 for job in jobs:
-                    _stage(flow, job)
+                    stage(flow, load_id, job.key, job.rejects, replaces=True)
                 schemas, changes = changed(draft.shapes)
                 load = load_row(flow, load_id, started_at, rows)
                 transaction.commit(Commit(load, tuple(rows), schemas, changes))
@@ -77,7 +75,7 @@ def _replay(flow: Flow, facts: Facts, bench: Bench, asides: list[_Aside]) -> Out
                 raise
             break
         for job in jobs:
-            _finish(flow, job.key)
+            put_in_place(flow, load_id, job.key)
         return Outcome(load_id, tables_of(rows, jobs, draft.shapes))
     finally:
         for job in jobs:
@@ -120,29 +118,3 @@ def _row(flow: Flow, facts: Facts, job: Job, aside: _Aside, load_id: str) -> Led
         quarantined=tally.quarantined,
     )
     return row if before is None else replace(row, origin=before.origin)
-
-
-def _stage(flow: Flow, job: Job) -> None:
-    """Put what is still broken beside the quarantine file, before the commit."""
-    assert job.rejects is not None
-    if job.rejects.rows:
-        job.rejects.publish(flow.quarantine, f"{NEXT}{quarantined_rows_key(job.key)}")
-    else:
-        flow.quarantine.delete(f"{NEXT}{quarantined_rows_key(job.key)}")
-
-
-def _recover(flow: Flow) -> None:
-    """Bring back what is still broken of a file whose replay was killed while it tidied up."""
-    for stat in list(flow.quarantine.list(f"{NEXT}{flow.dataset}/")):
-        if flow.quarantine.stat(stat.key.removeprefix(NEXT)) is None:
-            _finish(flow, stat.key.removeprefix(NEXT).removesuffix(".parquet"))
-
-
-def _finish(flow: Flow, key: str) -> None:
-    """Put what is still broken in place of the quarantine file, after the commit."""
-    name = quarantined_rows_key(key)
-    staged = f"{NEXT}{name}"
-    flow.quarantine.delete(name)
-    if flow.quarantine.stat(staged) is not None:
-        flow.quarantine.adopt(flow.quarantine, staged, name)
-        flow.quarantine.delete(staged)
