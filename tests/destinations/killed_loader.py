@@ -70,11 +70,16 @@ def load(at: Destination, number: int) -> None:
 
 def run(kind: str, folder: Path, first: int) -> None:
     """Load for ever."""
-    print(f"started {os.getpid()}", flush=True)
+    _say(f"started {os.getpid()}")
     at = destination(kind, folder)
     for number in itertools.count(first):
         load(at, number)
-        print(number, flush=True)
+        _say(str(number))
+
+
+def _say(line: str) -> None:
+    """One line in one write, so that a kill does not cut it in two."""
+    os.write(sys.stdout.fileno(), f"{line}\n".encode())
 
 
 def main() -> None:
@@ -85,7 +90,7 @@ def main() -> None:
         if pid == 0:
             run(kind, Path(folder), int(first))
         os.waitpid(pid, 0)
-        print("ended", flush=True)
+        _say("ended")
 
 
 if __name__ == "__main__":

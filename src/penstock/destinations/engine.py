@@ -119,7 +119,7 @@ def _explain(error: duckdb.Error, where: str, known: Iterable[str]) -> PenstockE
     if isinstance(error, duckdb.OutOfMemoryException):
         hint = "give the destination a larger `memory_limit`, or free disk space for its temporary files"
         return StoreError("DuckDB ran out of memory", where=where, found=text, hint=hint)
-    if isinstance(error, duckdb.IOException | duckdb.FatalException):
+    if isinstance(error, duckdb.IOException | duckdb.FatalException) or "Failed to commit" in text:
         return StoreError("DuckDB could not read or write", where=where, found=text)
     if isinstance(error, duckdb.InternalException):
         return BugError("DuckDB failed internally", where=where, found=text)

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from penstock.destinations.flock import describe
-from penstock.errors import ConflictError, LockHeldError, NotFoundError, OutsideError
+from penstock.errors import ConflictError, LockHeldError, NotFoundError, OutsideError, StoreError
 from penstock.ports import Store
 
 LOCK = "_penstock/lock.json"
@@ -122,7 +122,8 @@ def holder_of(store: Store) -> str | None:
     return None if who is None or _expired(who) else describe(who)
 
 
-def _read(store: Store) -> dict[str, object] | None:
+def _read(store: Store, tries: int = 3) -> dict[str, object] | None:
+    """Who is written in the lock: None if there is none, empty if it says nothing of use."""
     try:
         with store.open(LOCK) as stream:
             who = json.loads(stream.read())
@@ -130,6 +131,10 @@ def _read(store: Store) -> dict[str, object] | None:
         return None
     except ValueError:
         return {}
+    except StoreError:
+        if tries == 0:
+            raise
+        return _read(store, tries - 1)  # it was renewed while it was read
     return who if isinstance(who, dict) and "expires_at" in who else {}
 
 

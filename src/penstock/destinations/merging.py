@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from penstock.destinations.columns import ORDINAL
-from penstock.destinations.convert import literal, quote
+from penstock.destinations.columns import ORDINAL, Layout
+from penstock.destinations.convert import ddl, literal, quote
 from penstock.ledger import LOAD_ID
 
 
@@ -71,21 +71,26 @@ class Upsert:
             f"VALUES ({values}, {literal(self.load_id)})"
         )
 
-    def inserted(self, columns: Sequence[str]) -> str:
-        """A query for the staged rows with all `columns` of their table, and the load id."""
-        values = [f"s.{quote(c)}" if c in self.columns else f"NULL AS {quote(c)}" for c in columns]
+    def inserted(self, layout: Layout) -> str:
+        """A query for the staged rows with all columns of their table, and the load id."""
+        values = [
+            f"s.{quote(c.stored_as)}"
+            if c.stored_as in self.columns
+            else f"CAST(NULL AS {ddl(c.type)}) AS {quote(c.stored_as)}"
+            for c in layout
+        ]
         return (
             f"SELECT {', '.join(values)}, {literal(self.load_id)} AS {quote(LOAD_ID)} FROM {self.stage} AS s"
         )
 
-    def rewritten(self, rows: str, columns: Sequence[str]) -> str:
+    def rewritten(self, rows: str, layout: Layout) -> str:
         """A query for the rows of the query `rows` after the merge, and the new ones."""
         wins = f"s.{ORDINAL} IS NOT NULL AND {self.not_older}"
         values = [
             f"CASE WHEN {wins} THEN s.{quote(c)} ELSE t.{quote(c)} END AS {quote(c)}"
             if c in self.columns
             else f"t.{quote(c)}"
-            for c in columns
+            for c in (s.stored_as for s in layout)
         ]
         load = (
             f"CASE WHEN {wins} THEN {literal(self.load_id)} ELSE t.{quote(LOAD_ID)} END AS {quote(LOAD_ID)}"
@@ -93,7 +98,7 @@ class Upsert:
         return (
             f"SELECT {', '.join(values)}, {load} FROM ({rows}) AS t "
             f"LEFT JOIN {self.stage} AS s ON {self.same_key} "
-            f"UNION ALL {self.inserted(columns)} ANTI JOIN ({rows}) AS t ON {self.same_key}"
+            f"UNION ALL {self.inserted(layout)} ANTI JOIN ({rows}) AS t ON {self.same_key}"
         )
 
     def touched(self, rows: str, tag: str) -> str:

@@ -196,14 +196,14 @@ class ParquetTransaction:
             upsert = stage.settle()
             if upsert is None:
                 return
-            columns = [s.stored_as for s in self._layouts[name]]
+            layout = self._layouts[name]
             live = {part.key: part for part in self._live(name)}
             touched = []
             if live:
-                rows = self._scan(name, self._layouts[name], tagged=True)
+                rows = self._scan(name, layout, tagged=True)
                 touched = [live[key] for (key,) in rows_of(self._con, upsert.touched(rows, PART))]
-            old = scan(self._files, touched, self._texts, self._layouts[name])
-            self._route(name, upsert.rewritten(old, columns) if touched else upsert.inserted(columns))
+            old = scan(self._files, touched, self._texts, layout)
+            self._route(name, upsert.rewritten(old, layout) if touched else upsert.inserted(layout))
             stage.drop()
         self._remove(touched)
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from penstock.destinations.columns import Layout
-from penstock.destinations.convert import literal, quote
+from penstock.destinations.convert import ddl, literal, quote
 from penstock.destinations.engine import explained
 from penstock.destinations.incoming import Incoming
 from penstock.destinations.parquet_names import partition_columns, path_sql
@@ -46,7 +46,9 @@ def is_plain(incoming: Incoming) -> bool:
 def converted(incoming: Incoming, layout: Layout, load_id: str) -> str:
     """A query over `_penstock_incoming` for rows as their table has them, and the load id."""
     values = {stored.stored_as: sql for stored, sql in incoming.columns}
-    columns = [f"{values.get(s.stored_as, 'NULL')} AS {quote(s.stored_as)}" for s in layout]
+    columns = [
+        f"{values.get(s.stored_as) or f'CAST(NULL AS {ddl(s.type)})'} AS {quote(s.stored_as)}" for s in layout
+    ]
     columns.append(f"{literal(load_id)} AS {quote(LOAD_ID)}")
     return f"SELECT {', '.join(columns)} FROM _penstock_incoming"
 
