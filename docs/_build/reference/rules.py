@@ -21,8 +21,9 @@ A column's metadata makes these. They run as SQL on whole batches, in DuckDB's d
 null for a row is broken. Other than `nullable`, a column's own rules do not concern null values.
 """
 UNIQUE = """
-`unique` (of a column, or of the primary key when rows are appended or replaced) compares the rows of a
-load with each other: the first row of a key goes on, later ones break the rule.
+`unique` (of a column, or of the primary key unless rows are merged by it) compares the rows of a load with
+each other and, unless they replace it, with the table: the first row of a key goes on, later ones break the
+rule.
 """
 READING = """
 ## Rules of reading
