@@ -66,7 +66,7 @@ def environment(home: Path) -> dict[str, str]:
     ours = ("PENSTOCK_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "VIRTUAL_ENV")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
-    return {**kept, "PATH": path, "HOME": str(home), "TZ": "UTC", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**kept, "PATH": path, "HOME": str(home), "TZ": "UTC"}
 
 
 def play(steps: Sequence[Step], folder: Path, environ: Mapping[str, str]) -> list[tuple[Command, str, int]]:
