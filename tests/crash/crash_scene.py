@@ -284,6 +284,11 @@ class Scene:
             bare = [{k: v for k, v in row.items() if k != LOAD_ID} for row in rows]
             assert bare == self.expected(table), f"{table}: {differences(bare, self.expected(table))}"
             assert {row[LOAD_ID] for row in rows} <= known, "rows of a load that the ledger does not know"
+            if self.kind == "parquet":
+                lying = [
+                    row for path in files_below(self.folder / "warehouse" / table) for row in rows_in(path)
+                ]
+                assert sorted(map(str, lying)) == sorted(map(str, rows)), "what lies there is not what counts"
 
     def _check_ledger(self, warehouse: Warehouse) -> None:
         first = [row for row in warehouse.files if row["outcome"] != "replayed"]
@@ -339,9 +344,14 @@ class Scene:
         places = [self.folder / self.layers / layer for layer in ("land", "raw_hist", "quarantine")]
         found = [p for place in [*places, self.folder / "warehouse"] for p in files_below(place / SCRATCH)]
         assert not found, f"half-written files: {found}"
+        names = {p.name for p in files_below(self.folder / "warehouse")}
         if self.kind == "duckdb":
-            names = {p.name for p in files_below(self.folder / "warehouse")}
             assert names <= {"w.duckdb", "w.duckdb.lock"}, f"beside the warehouse: {names}"
+        else:
+            odd = {name for name in names if not name.endswith((".parquet", ".json")) and name != "lock"}
+            assert not odd, f"in the warehouse: {odd}"
+            staged = files_below(self.folder / "warehouse/_penstock/staging")
+            assert not staged, f"staged in the warehouse: {staged}"
         with self.destination() as destination:
             assert destination.holder(PIPELINE) is None
 
@@ -359,6 +369,12 @@ def name_of(row: Row) -> str:
 def files_below(folder: Path) -> list[Path]:
     """Every file in a folder and its folders."""
     return sorted(p for p in folder.rglob("*") if p.is_file())
+
+
+def rows_in(path: Path) -> list[Row]:
+    """The rows of a parquet file, as any other tool reads it."""
+    with path.open("rb") as file:
+        return pq.ParquetFile(file).read().to_pylist()
 
 
 def differences(found: list[Row], expected: list[Row]) -> str:

@@ -56,14 +56,14 @@ def survive(
 
 
 @pytest.mark.parametrize("mode", ["append", "merge"])
-@pytest.mark.parametrize("kind", ["duckdb"])
+@pytest.mark.parametrize("kind", ["duckdb", "parquet"])
 def test_a_first_run(place: Path, nursery: Nursery, kind: Kind, mode: Mode) -> None:
     ready = Scene(place / "ready", kind, mode).make(*FIRST)
     calls = calls_of(nursery, ready.copy(place / "whole"), "run")
     survive(nursery, ready, ["run"], list(points(calls, every=False)), Scene.check)
 
 
-@pytest.mark.parametrize("kind", ["duckdb"])
+@pytest.mark.parametrize("kind", ["duckdb", "parquet"])
 def test_a_second_run_with_new_files(place: Path, nursery: Nursery, kind: Kind) -> None:
     first = Scene(place / "ready", kind, "merge").make(*FIRST)
     assert nursery.run(first.folder, "run").code == 0
@@ -72,7 +72,7 @@ def test_a_second_run_with_new_files(place: Path, nursery: Nursery, kind: Kind) 
     survive(nursery, ready, ["run"], list(points(calls, every=False)), Scene.check)
 
 
-@pytest.mark.parametrize("kind", ["duckdb"])
+@pytest.mark.parametrize("kind", ["duckdb", "parquet"])
 def test_files_that_are_older_than_those_that_landed(place: Path, nursery: Nursery, kind: Kind) -> None:
     """What a source remembers may not run ahead of what has landed."""
     ready = Scene(place / "ready", kind, incremental="modified_date").make(*FIRST)
@@ -86,7 +86,7 @@ def test_files_that_are_older_than_those_that_landed(place: Path, nursery: Nurse
     survive(nursery, ready, ["run"], landing, Scene.check)
 
 
-@pytest.mark.parametrize("kind", ["duckdb"])
+@pytest.mark.parametrize("kind", ["duckdb", "parquet"])
 def test_a_rebuild(place: Path, nursery: Nursery, kind: Kind) -> None:
     ready = Scene(place / "ready", kind).make(*FIRST)
     assert nursery.run(ready.folder, "run").code == 0
@@ -94,7 +94,7 @@ def test_a_rebuild(place: Path, nursery: Nursery, kind: Kind) -> None:
     survive(nursery, ready, ["rebuild", "--yes"], list(points(calls, every=False)), Scene.check)
 
 
-@pytest.mark.parametrize("kind", ["duckdb"])
+@pytest.mark.parametrize("kind", ["duckdb", "parquet"])
 def test_a_rebuild_under_new_rules(place: Path, nursery: Nursery, kind: Kind) -> None:
     """The tables and the quarantine agree, whether or not the rebuild was in time."""
     ready = Scene(place / "ready", kind).make(*FIRST)
@@ -105,7 +105,7 @@ def test_a_rebuild_under_new_rules(place: Path, nursery: Nursery, kind: Kind) ->
     survive(nursery, ready, ["rebuild", "--yes"], list(points(calls, every=False)), either_way)
 
 
-@pytest.mark.parametrize("kind", ["duckdb"])
+@pytest.mark.parametrize("kind", ["duckdb", "parquet"])
 def test_a_replay(place: Path, nursery: Nursery, kind: Kind) -> None:
     """Each row comes out of quarantine once."""
     ready = Scene(place / "ready", kind).make(*FIRST)
