@@ -214,14 +214,14 @@ def wild() -> pa.Table:
 def test_show(penstock: Penstock, session: ScriptedSession, same: Callable[[str, str], None]) -> None:
     session.answers["show"] = wild()
     told = penstock("show", "orders", "-n", "5")
-    assert session.asked[1] == ("show", "orders", {"sql": None, "limit": 5})
+    assert session.asked[1] == ("show", "orders", {"sql": None, "limit": 5, "pipeline": None})
     same("show", told.out)
 
 
 def test_show_as_json(penstock: Penstock, session: ScriptedSession) -> None:
     session.answers["show"] = wild()
     document = json.loads(penstock("show", "--sql", "select 1", "--json").out)
-    assert session.asked[1] == ("show", None, {"sql": "select 1", "limit": 10})
+    assert session.asked[1] == ("show", None, {"sql": "select 1", "limit": 10, "pipeline": None})
     assert document["columns"][0] == {"name": "id", "type": "int64"}
     first, second = document["rows"]
     assert first["at"] == "2026-01-31T00:00:00Z"

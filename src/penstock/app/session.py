@@ -170,11 +170,16 @@ class Session:
                 )
         return found
 
-    def show(self, table: str | None, *, sql: str | None = None, limit: int = 20) -> pa.Table:
-        """Rows of a warehouse table, or of a query, or (neither given) the tables and their counts."""
+    def show(
+        self, table: str | None, *, sql: str | None = None, limit: int = 20, pipeline: str | None = None
+    ) -> pa.Table:
+        """Rows of a warehouse table, or of a query, or (neither given) the tables and their counts.
+
+        A query asks the destination of `pipeline`, or of the first one.
+        """
         if sql is None and table is None:
             return self._list_tables()
-        name = self._home_of(table) if table else self._chosen([])[0]
+        name = self._home_of(table) if table else self._chosen([pipeline] if pipeline else [])[0]
         with self._flow(name, _unheard) as flow:
             bare = (
                 table.rpartition(".")[2]

@@ -40,22 +40,25 @@ def check(
 
 
 def _document(project: Project) -> dict[str, object]:
+    from penstock.project.tables import tables_of
+
     return {
         "ok": True,
         "name": project.name,
         "root": str(project.root),
         "environment": project.environment,
         "pipelines": [
-            {"pipeline": name, "source": spec.source.type, "tables": list(spec.tables)}
+            {"pipeline": name, "source": spec.source.type, "tables": list(tables_of(spec))}
             for name, spec in project.pipelines.items()
         ],
     }
 
 
 def _lines(project: Project) -> list[Line]:
+    from penstock.project.tables import tables_of
     from penstock.report.text import counted, good, line
 
-    tables = sum(len(spec.tables) for spec in project.pipelines.values())
+    tables = sum(len(tables_of(spec)) for spec in project.pipelines.values())
     facts = [counted(len(project.pipelines), "pipeline"), counted(tables, "table")]
     if project.environment:
         facts.append(f"environment {project.environment}")

@@ -32,6 +32,10 @@ def show(
     sql: Annotated[
         str | None, typer.Option("--sql", metavar="QUERY", help="Show what a query returns instead.")
     ] = None,
+    pipeline: Annotated[
+        str | None,
+        typer.Option("--pipeline", metavar="NAME", help="Whose destination to ask; by default the first's."),
+    ] = None,
     limit: options.Limit = 10,
     project: options.Project = None,
     environment: options.Environment = None,
@@ -45,7 +49,7 @@ def show(
     if table is not None and sql is not None:
         raise UsageError("a table and a query cannot both be shown", hint="name the table in the query")
     with opened(terminal, project, environment) as session:
-        found = session.show(table, sql=sql, limit=limit)
+        found = session.show(table, sql=sql, limit=limit, pipeline=pipeline)
     wanted = found.num_rows if table is None and sql is None else limit
     terminal.answer(
         lambda: _document(found, wanted), lambda: table_lines(found, terminal.width(), wanted), data=True

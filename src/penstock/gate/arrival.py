@@ -81,16 +81,21 @@ def unreadable(error: RefusedError, rules: ArrivalRules) -> Finding:
     A broken contract fails the file; damage is an arrival rule like any other.
     """
     action = Action.FAIL if isinstance(error, ContractError) else rules.action
-    said = error.what + (f" ({error.found})" if error.found else "")
+    told = ", ".join(fact for fact in (error.where, error.found) if fact)
+    said = f"{error.what} ({told})" if told else error.what
     return Finding("contract" if isinstance(error, ContractError) else "unreadable", action, said)
 
 
 def _outside(unit: str, count: int, low: int | None, high: int | None, rules: ArrivalRules) -> Finding | None:
     if low is not None and count < low:
-        return Finding(f"min_{unit}", rules.action, f"{count:,} {unit}, at least {low:,} are expected")
+        return Finding(f"min_{unit}", rules.action, f"{_counted(count, unit)}, at least {low:,} are expected")
     if high is not None and count > high:
-        return Finding(f"max_{unit}", rules.action, f"{count:,} {unit}, at most {high:,} are expected")
+        return Finding(f"max_{unit}", rules.action, f"{_counted(count, unit)}, at most {high:,} are expected")
     return None
+
+
+def _counted(count: int, unit: str) -> str:
+    return f"{count:,} {unit}" if count != 1 else f"1 {unit.removesuffix('s')}"
 
 
 def _magic(head: bytes, name: str, rules: ArrivalRules) -> Finding | None:

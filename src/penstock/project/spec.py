@@ -122,7 +122,7 @@ class CsvSpec(Spec):
 
 
 class FilesystemSpec(Spec):
-    """Files in a folder or bucket. `tables` maps a table's name to a glob relative to `url`.
+    """Files in a folder or bucket. `tables` maps a table's name to a glob relative to `path`.
 
     Units: `min_age_s` in seconds; a file younger than that, or whose size or time changes while it
     is looked at, is left for the next run.
@@ -217,7 +217,7 @@ class GateSpec(Spec):
     expectations: tuple[ExpectationSpec, ...] = ()
     """SQL conditions that each row must satisfy."""
     max_quarantined_share: Annotated[float, Field(ge=0, le=1)] | None = None
-    """The largest share of a file's rows that may be set aside before the file fails, from 0 to 1."""
+    """The largest share of a file's rows that may be set aside, from 0 to 1; more breaks `arrival`."""
 
     @model_validator(mode="after")
     def _sane(self) -> GateSpec:

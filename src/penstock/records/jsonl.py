@@ -62,7 +62,7 @@ class JsonlFormat:
             read = read_lines(data, wire)
             if read is not None and not read.suspects:
                 return Parsed(read.batch, read.offsets, read.batch.num_rows)
-        return Salvage(table, contract, wire).parse(data)
+        return Salvage(table, contract, wire, chunk.first_row).parse(data)
 
     def raw(self, chunk: Chunk, offsets: Sequence[int]) -> list[bytes]:
         """The text of some lines, without their line ends."""

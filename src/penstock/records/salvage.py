@@ -67,12 +67,13 @@ class _GrowthNeededError(Exception):
 
 
 class Salvage:
-    """Reads one chunk against one state of a table."""
+    """Reads one chunk, which begins at line `first_row`, against one state of a table."""
 
-    def __init__(self, table: Table, contract: Contract, wire: Wire) -> None:
+    def __init__(self, table: Table, contract: Contract, wire: Wire, first_row: int = 1) -> None:
         self.table = table
         self.contract = contract
         self.wire = wire
+        self.first_row = first_row
         self.known = {c.name: c.type for c in table.columns}
         self.sensitive = {c.name for c in table.columns if c.sensitive}
 
@@ -246,13 +247,13 @@ class Salvage:
         if rule == UNKNOWN_COLUMN:
             return ContractError(
                 f"`{self.table.name}` has no column `{name}`, and its contract takes no new ones",
-                where=f"line {place + 1:,} of the chunk",
+                where=f"row {self.first_row + place:,}",
                 found=f"{name}: {found}",
                 hint="set `contract: {columns: evolve}` to take it in, or `quarantine` to set rows aside",
             )
         return ContractError(
             f"`{self.table.name}.{name}` holds a value that is no {self.known[name]}",
-            where=f"line {place + 1:,} of the chunk",
+            where=f"row {self.first_row + place:,}",
             found=found,
             expected=str(self.known[name]),
             hint="set `contract: {data_type: quarantine}` to set such rows aside",

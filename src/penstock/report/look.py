@@ -39,7 +39,7 @@ def run_looks(result: RunResult) -> tuple[Look, ...]:
         for t in p.tables
         # the rows of a file that was set aside whole are quarantined without a broken rule
         if t.broken or t.table not in aside[p.pipeline]
-        for look in _quarantined(t.table, t.quarantined, "quarantined")
+        for look in _quarantined(called(result, p.pipeline, t.table), t.quarantined, "quarantined")
     ]
     dropped = [
         Look(f"{counted(t.dropped, 'row')} of `{t.table}` dropped", f"penstock status {_word(p.pipeline)}")
@@ -71,8 +71,19 @@ def status_looks(statuses: Sequence[PipelineStatus]) -> tuple[Look, ...]:
             looks.append(Look(what, f"penstock run {_word(s.pipeline)}"))
         looks += _aside(s.pipeline, sum(t.refused for t in s.tables))
         for t in s.tables:
-            looks += _quarantined(t.table, t.quarantined, "in quarantine")
+            name = _called([(o.pipeline, u.table) for o in statuses for u in o.tables], s.pipeline, t.table)
+            looks += _quarantined(name, t.quarantined, "in quarantine")
     return tuple(looks)
+
+
+def called(result: RunResult, pipeline: str, table: str) -> str:
+    """What commands call a table: `pipeline.table` where two pipelines have one of that name."""
+    return _called([(p.pipeline, t.table) for p in result.pipelines for t in p.tables], pipeline, table)
+
+
+def _called(known: Sequence[tuple[str, str]], pipeline: str, table: str) -> str:
+    alone = all(p == pipeline for p, t in known if t == table)
+    return table if alone else f"{pipeline}.{table}"
 
 
 def _aside(pipeline: str, files: int) -> list[Look]:

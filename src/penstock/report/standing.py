@@ -32,7 +32,11 @@ def status_lines(statuses: Sequence[PipelineStatus], now: datetime) -> list[Line
     lines: list[Line] = []
     for status in statuses:
         lines += [*_pipeline(status, now), ()]
-    return [*lines, *closing(status_looks(statuses), line(good("all is loaded")))]
+    return [*lines, *closing(status_looks(statuses), line(good(_done(statuses))))]
+
+
+def _done(statuses: Sequence[PipelineStatus]) -> str:
+    return "all is loaded" if any(s.last_load for s in statuses) else "nothing was loaded yet"
 
 
 def _pipeline(s: PipelineStatus, now: datetime) -> list[Line]:

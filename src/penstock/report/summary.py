@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from penstock.gate.verdict import Action
 from penstock.report.facts import FileFinding, PipelineResult, RunResult, Status, TableResult
-from penstock.report.look import closing, run_looks
+from penstock.report.look import called, closing, run_looks
 from penstock.report.text import (
     Line,
     Span,
@@ -37,12 +37,14 @@ def run_lines(result: RunResult) -> list[Line]:
 
 
 def _contented(result: RunResult) -> Line:
-    tables = [t for p in result.pipelines for t in p.tables if t.loaded]
+    tables = [(p.pipeline, t) for p in result.pipelines for t in p.tables if t.loaded]
     if not tables:
         return line("no rows to load")
-    rows = counted(sum(t.loaded for t in tables), "row")
-    show = f"penstock show {tables[0].table}" if len(tables) == 1 else "penstock show"
-    return line(good(f"all {rows} loaded"), ", see: ", strong(show))
+    rows = counted(sum(t.loaded for _, t in tables), "row")
+    show = "penstock show"
+    if len(tables) == 1:
+        show = f"penstock show {called(result, tables[0][0], tables[0][1].table)}"
+    return line(good(f"{rows} loaded" if rows == "1 row" else f"all {rows} loaded"), ", see: ", strong(show))
 
 
 def _pipeline(p: PipelineResult) -> list[Line]:

@@ -64,7 +64,7 @@ class Fates:
             f"{len(failing):,} of {flow.pipeline}'s files failed and stay where they are{with_them}",
             where=f"gate, {failing[0].key}",
             found=first.message,
-            hint="mend or remove the file, or set the rule's action to `quarantine`; then run again",
+            hint=_hint(failing[0]),
         )
 
     def _hold_back(self, failing: set[str]) -> None:
@@ -74,3 +74,9 @@ class Fates:
             reached = [j for j in home if self.policy is Policy.ALL or j.waiting.table in failing]
             self.held.extend(reached)
             home[:] = [j for j in home if j not in reached]
+
+
+def _hint(job: Job) -> str:
+    if job.error is not None and job.error.hint:
+        return job.error.hint
+    return "mend or remove the file, or set the rule's action to `quarantine`; then run again"
