@@ -46,7 +46,7 @@ bench: .venv/penstock  ## Time Penstock beside its peers; writes benchmarks/RESU
 	$(BIN)/python -m benchmarks $(ARGS)
 
 docs: .venv/docs  ## Build the documentation into site/
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:  ## Remove what was built
 	rm -rf .venv $(DEMO) site build dist benchmarks/.work
