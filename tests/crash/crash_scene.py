@@ -266,8 +266,8 @@ class Scene:
     def check(self, *, scratch: bool = False) -> None:
         """Everything that must be true when a run has ended well.
 
-        `scratch` allows half-written files in the private folders of local stores, where a killed
-        process leaves them for a later sweep.
+        `scratch` allows half-written files in private folders, where a process that was killed
+        within a port call leaves them for a later sweep.
         """
         warehouse = self.warehouse()
         self._check_tables(warehouse)
@@ -275,8 +275,7 @@ class Scene:
         loaded = [row for row in warehouse.files if row["outcome"] == "loaded"]
         self._check_layers(loaded)
         self._check_quarantine(loaded)
-        if not scratch:
-            self._check_no_scratch()
+        self._check_leftovers(scratch)
 
     def _check_tables(self, warehouse: Warehouse) -> None:
         known = {row["load_id"] for row in warehouse.loads}
@@ -340,18 +339,18 @@ class Scene:
                 found[stat.key.removesuffix(".parquet")] = pq.read_table(stream)["raw"].to_pylist()
         return found
 
-    def _check_no_scratch(self) -> None:
-        places = [self.folder / self.layers / layer for layer in ("land", "raw_hist", "quarantine")]
-        found = [p for place in [*places, self.folder / "warehouse"] for p in files_below(place / SCRATCH)]
-        assert not found, f"half-written files: {found}"
-        names = {p.name for p in files_below(self.folder / "warehouse")}
-        if self.kind == "duckdb":
-            assert names <= {"w.duckdb", "w.duckdb.lock"}, f"beside the warehouse: {names}"
-        else:
-            odd = {name for name in names if not name.endswith((".parquet", ".json")) and name != "lock"}
-            assert not odd, f"in the warehouse: {odd}"
-            staged = files_below(self.folder / "warehouse/_penstock/staging")
-            assert not staged, f"staged in the warehouse: {staged}"
+    def _check_leftovers(self, scratch: bool) -> None:
+        layers = [self.folder / self.layers / layer for layer in ("land", "raw_hist", "quarantine")]
+        warehouse = self.folder / "warehouse"
+        half = [path for place in [*layers, warehouse] for path in files_below(place / SCRATCH)]
+        assert scratch or not half, f"half-written files: {half}"
+        known = {"duckdb": (".duckdb", ".duckdb.lock"), "parquet": (".parquet", ".json", "lock")}[self.kind]
+        staged = files_below(warehouse / "_penstock" / "staging")
+        spilled = [path for path in files_below(warehouse) if "penstock-spill-" in str(path)]
+        odd = [path for path in files_below(warehouse) if not path.name.endswith(known) and path not in half]
+        assert not staged, f"staged in the warehouse: {staged}"
+        assert scratch or not spilled, f"spilled in the warehouse: {spilled}"
+        assert not set(odd) - set(spilled), f"in the warehouse: {odd}"
         with self.destination() as destination:
             assert destination.holder(PIPELINE) is None
 

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from crash_nursery import KILLED, Nursery
 from crash_scene import FIRST, LATER, Kind, Mode, Scene
 
 SHOWN = 600  # characters of each failure
-CHANGES = ("create", "replace", "adopt", "delete", "lock", "unlock", "commit", "begin", "forget", "rollback")
+SHARDS = 4  # the parts that a long list of points is cut into, for workers that run at once
+# calls that leave the world as it was, so that a kill after one is a kill before the next
+READS = (
+    "list",
+    "stat",
+    "open",
+    "digest",
+    "offers",
+    "state",
+    "fingerprint",
+    "facts",
+    "keys",
+    "shape",
+    "write",
+)
+
+Point: TypeAlias = tuple[int, str]
 
 
 def calls_of(nursery: Nursery, scene: Scene, *command: str) -> list[str]:
@@ -22,25 +39,44 @@ def calls_of(nursery: Nursery, scene: Scene, *command: str) -> list[str]:
     return log.read_text().splitlines()
 
 
-def points(calls: Sequence[str], *, every: bool) -> Iterator[tuple[int, str]]:
-    """Where to kill: before and after every call, or only around those that change something."""
-    for number, call in enumerate(calls, 1):
-        if every or call.split()[1].partition(".")[2] in CHANGES:
-            yield number, "before"
-            yield number, "after"
+def every(calls: Sequence[str]) -> list[Point]:
+    """Before and after each call; before a call is after the one before it, unless that changed something."""
+    before = [(n, "before") for n in _changes(calls)]
+    return [*before, *((n, "after") for n in range(1, len(calls) + 1))]
+
+
+def around_changes(calls: Sequence[str]) -> list[Point]:
+    """Before and after each call that changes something."""
+    return [(n, when) for n in _changes(calls) for when in ("before", "after")]
+
+
+def sample(calls: Sequence[str]) -> list[Point]:
+    """Around one change of each kind: the second of its kind, where files are done and files are not."""
+    kinds: dict[tuple[str, ...], list[int]] = {}
+    for n in _changes(calls):
+        name, where, *about = calls[n - 1].split()[1:]
+        slip = bool(about) and "_penstock/" in about[-1]
+        kinds.setdefault((name, where, str(slip)), []).append(n)
+    chosen = sorted(found[min(1, len(found) - 1)] for found in kinds.values())
+    return [(n, when) for n in chosen for when in ("before", "after")]
+
+
+def _changes(calls: Sequence[str]) -> list[int]:
+    return [n for n, call in enumerate(calls, 1) if call.split()[1].partition(".")[2] not in READS]
 
 
 def survive(
     nursery: Nursery,
     ready: Scene,
     command: Sequence[str],
-    where: Sequence[tuple[int, str]],
-    recovered: Callable[[Scene], None],
+    where: Sequence[Point],
+    recovered: Callable[[Scene], None] = Scene.check,
 ) -> None:
     """Kill `command` in copies of a scene, run each copy once more, and look at it.
 
     All points are tried before the test fails, so that the message shows the pattern.
     """
+    assert where, "there is nothing to kill"
     failures = []
     for number, when in where:
         scene = ready.copy(ready.folder.with_name(f"at-{number}-{when}"))
@@ -55,72 +91,143 @@ def survive(
     assert not failures, f"{len(failures)} of {len(where)} kills:\n" + "\n".join(failures)
 
 
+def either_way(scene: Scene) -> None:
+    """All of it is as under the old rules, or all of it as under the new ones."""
+    try:
+        scene.check()
+    except AssertionError as new:
+        try:
+            replace(scene, lenient=False).check()
+        except AssertionError as old:
+            raise AssertionError(f"neither under the new rules: {new}\nnor under the old: {old}") from None
+
+
+class Killed:
+    """Each kind of run, killed at the points that `points` chooses, of which a shard is taken."""
+
+    points: Callable[[Sequence[str]], list[Point]]
+    shards = 1
+
+    def survive(
+        self,
+        nursery: Nursery,
+        ready: Scene,
+        command: Sequence[str],
+        shard: int,
+        recovered: Callable[[Scene], None] = Scene.check,
+    ) -> None:
+        """Kill `command` at this shard's points."""
+        calls = calls_of(nursery, ready.copy(ready.folder.with_name("whole")), *command)
+        survive(nursery, ready, command, type(self).points(calls)[shard :: self.shards], recovered)
+
+    def loaded(self, nursery: Nursery, scene: Scene) -> Scene:
+        """The scene after a run."""
+        ended = nursery.run(scene.folder, "run")
+        assert ended.code == 0, ended.output
+        return scene
+
+    def lenient(self, scene: Scene) -> Scene:
+        """The scene under rules that accept more rows."""
+        scene = replace(scene, lenient=True)
+        scene.write_project()
+        return scene
+
+    def first(self, place: Path, nursery: Nursery, kind: Kind, mode: Mode, shard: int = 0) -> None:
+        """A run that finds everything new."""
+        ready = Scene(place / "ready", kind, mode).make(*FIRST)
+        self.survive(nursery, ready, ["run"], shard)
+
+    def second(self, place: Path, nursery: Nursery, kind: Kind, mode: Mode) -> None:
+        """A run that finds new files beside those that are loaded."""
+        ready = self.loaded(nursery, Scene(place / "ready", kind, mode).make(*FIRST)).add(*LATER)
+        self.survive(nursery, ready, ["run"], 0)
+
+    def rebuild(self, place: Path, nursery: Nursery, kind: Kind, mode: Mode) -> None:
+        """A rebuild changes nothing, whether or not it was in time."""
+        ready = self.loaded(nursery, Scene(place / "ready", kind, mode).make(*FIRST))
+        self.survive(nursery, ready, ["rebuild", "--yes"], 0)
+
+    def rebuild_under_new_rules(self, place: Path, nursery: Nursery, kind: Kind, mode: Mode) -> None:
+        """The tables and the quarantine agree, whether or not the rebuild was in time."""
+        ready = self.lenient(self.loaded(nursery, Scene(place / "ready", kind, mode).make(*FIRST)))
+        self.survive(nursery, ready, ["rebuild", "--yes"], 0, either_way)
+
+    def replay(self, place: Path, nursery: Nursery, kind: Kind, mode: Mode) -> None:
+        """Each row comes out of quarantine once."""
+        ready = self.lenient(self.loaded(nursery, Scene(place / "ready", kind, mode).make(*FIRST)))
+
+        def recovered(scene: Scene) -> None:
+            either_way(scene)
+            again = nursery.run(scene.folder, "quarantine", "replay")
+            assert again.code == 0, again.output
+            scene.check()
+
+        self.survive(nursery, ready, ["quarantine", "replay"], 0, recovered)
+
+
+class TestSample(Killed):
+    """One change of each kind."""
+
+    points = staticmethod(sample)
+
+    @pytest.mark.parametrize(("kind", "mode"), [("duckdb", "append"), ("parquet", "merge")])
+    def test_first_run(self, place: Path, nursery: Nursery, kind: Kind, mode: Mode) -> None:
+        self.first(place, nursery, kind, mode)
+
+    def test_second_run(self, place: Path, nursery: Nursery) -> None:
+        self.second(place, nursery, "duckdb", "merge")
+
+    def test_rebuild(self, place: Path, nursery: Nursery) -> None:
+        self.rebuild(place, nursery, "parquet", "append")
+
+    def test_rebuild_under_new_rules(self, place: Path, nursery: Nursery) -> None:
+        self.rebuild_under_new_rules(place, nursery, "duckdb", "append")
+
+    def test_replay(self, place: Path, nursery: Nursery) -> None:
+        self.replay(place, nursery, "duckdb", "append")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["append", "merge"])
 @pytest.mark.parametrize("kind", ["duckdb", "parquet"])
-def test_a_first_run(place: Path, nursery: Nursery, kind: Kind, mode: Mode) -> None:
-    ready = Scene(place / "ready", kind, mode).make(*FIRST)
+class TestEveryCall(Killed):
+    """Every port call of a first run."""
+
+    points = staticmethod(every)
+    shards = SHARDS
+
+    @pytest.mark.parametrize("shard", range(SHARDS))
+    def test_first_run(self, place: Path, nursery: Nursery, kind: Kind, mode: Mode, shard: int) -> None:
+        self.first(place, nursery, kind, mode, shard)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "mode"), [("duckdb", "append"), ("parquet", "merge")])
+class TestEveryChange(Killed):
+    """Every call that changes something, of all other runs."""
+
+    points = staticmethod(around_changes)
+
+    def test_second_run(self, place: Path, nursery: Nursery, kind: Kind, mode: Mode) -> None:
+        self.second(place, nursery, kind, mode)
+
+    def test_rebuild(self, place: Path, nursery: Nursery, kind: Kind, mode: Mode) -> None:
+        self.rebuild(place, nursery, kind, mode)
+
+    def test_rebuild_under_new_rules(self, place: Path, nursery: Nursery, kind: Kind, mode: Mode) -> None:
+        self.rebuild_under_new_rules(place, nursery, kind, mode)
+
+    def test_replay(self, place: Path, nursery: Nursery, kind: Kind, mode: Mode) -> None:
+        self.replay(place, nursery, kind, mode)
+
+
+def test_a_source_does_not_run_ahead_of_what_has_landed(place: Path, nursery: Nursery) -> None:
+    """A run that is killed while it lands leaves older files for the next one, which must take them."""
+    ready = Scene(place / "ready", incremental="modified_date").make(*FIRST)
     calls = calls_of(nursery, ready.copy(place / "whole"), "run")
-    survive(nursery, ready, ["run"], list(points(calls, every=False)), Scene.check)
-
-
-@pytest.mark.parametrize("kind", ["duckdb", "parquet"])
-def test_a_second_run_with_new_files(place: Path, nursery: Nursery, kind: Kind) -> None:
-    first = Scene(place / "ready", kind, "merge").make(*FIRST)
-    assert nursery.run(first.folder, "run").code == 0
-    ready = first.add(*LATER)
-    calls = calls_of(nursery, ready.copy(place / "whole"), "run")
-    survive(nursery, ready, ["run"], list(points(calls, every=False)), Scene.check)
-
-
-@pytest.mark.parametrize("kind", ["duckdb", "parquet"])
-def test_files_that_are_older_than_those_that_landed(place: Path, nursery: Nursery, kind: Kind) -> None:
-    """What a source remembers may not run ahead of what has landed."""
-    ready = Scene(place / "ready", kind, incremental="modified_date").make(*FIRST)
-    calls = calls_of(nursery, ready.copy(place / "whole"), "run")
-    landing = [
-        (n, w)
-        for n, w in points(calls, every=False)
-        if " store.create " in calls[n - 1] and "/land " in calls[n - 1]
-    ]
-    assert len(landing) == 2 * len(FIRST)
-    survive(nursery, ready, ["run"], landing, Scene.check)
-
-
-@pytest.mark.parametrize("kind", ["duckdb", "parquet"])
-def test_a_rebuild(place: Path, nursery: Nursery, kind: Kind) -> None:
-    ready = Scene(place / "ready", kind).make(*FIRST)
-    assert nursery.run(ready.folder, "run").code == 0
-    calls = calls_of(nursery, ready.copy(place / "whole"), "rebuild", "--yes")
-    survive(nursery, ready, ["rebuild", "--yes"], list(points(calls, every=False)), Scene.check)
-
-
-@pytest.mark.parametrize("kind", ["duckdb", "parquet"])
-def test_a_rebuild_under_new_rules(place: Path, nursery: Nursery, kind: Kind) -> None:
-    """The tables and the quarantine agree, whether or not the rebuild was in time."""
-    ready = Scene(place / "ready", kind).make(*FIRST)
-    assert nursery.run(ready.folder, "run").code == 0
-    ready = replace(ready, lenient=True)
-    ready.write_project()
-    calls = calls_of(nursery, ready.copy(place / "whole"), "rebuild", "--yes")
-    survive(nursery, ready, ["rebuild", "--yes"], list(points(calls, every=False)), either_way)
-
-
-@pytest.mark.parametrize("kind", ["duckdb", "parquet"])
-def test_a_replay(place: Path, nursery: Nursery, kind: Kind) -> None:
-    """Each row comes out of quarantine once."""
-    ready = Scene(place / "ready", kind).make(*FIRST)
-    assert nursery.run(ready.folder, "run").code == 0
-    ready = replace(ready, lenient=True)
-    ready.write_project()
-    calls = calls_of(nursery, ready.copy(place / "whole"), "quarantine", "replay")
-
-    def recovered(scene: Scene) -> None:
-        either_way(scene)
-        again = nursery.run(scene.folder, "quarantine", "replay")
-        assert again.code == 0, again.output
-        scene.check()
-
-    survive(nursery, ready, ["quarantine", "replay"], list(points(calls, every=False)), recovered)
+    landing = [n for n, call in enumerate(calls, 1) if "/land " in call and ".create " in call]
+    assert len(landing) == len(FIRST)
+    survive(nursery, ready, ["run"], [(n, "after") for n in landing])
 
 
 def test_a_replay_while_nothing_else_is_new(place: Path, nursery: Nursery) -> None:
@@ -136,14 +243,3 @@ def test_a_replay_while_nothing_else_is_new(place: Path, nursery: Nursery) -> No
     assert killed.code == KILLED
     assert nursery.run(scene.folder, "run").code == 0
     scene.check()
-
-
-def either_way(scene: Scene) -> None:
-    """All of it is as under the old rules, or all of it as under the new ones."""
-    try:
-        scene.check()
-    except AssertionError as new:
-        try:
-            replace(scene, lenient=False).check()
-        except AssertionError as old:
-            raise AssertionError(f"neither under the new rules: {new}\nnor under the old: {old}") from None
