@@ -227,7 +227,7 @@ def test_how_files_are_written(store: LocalStore, tmp_path: Path) -> None:
 
 
 def test_more_partitions_than_files_that_may_be_open(store: LocalStore) -> None:
-    given = [{"id": i, "place": f"p{i % 150}"} for i in range(600)]
+    given = [{"id": i, "place": f"p{i % 70}"} for i in range(300)]
     fresh = _opener(store)
     load(fresh, "L1", (PLACES, APPEND, given))
     assert rows(fresh, "t", "id") == given
@@ -239,12 +239,13 @@ def test_more_partitions_than_files_that_may_be_open(store: LocalStore) -> None:
 def test_log_is_condensed(store: LocalStore) -> None:
     fresh = _opener(store)
     for n in range(52):
-        load(fresh, f"L{n:02}", (OF, APPEND, [{"id": n}]), files=(file_of(f"L{n:02}", f"k{n}", 1),))
+        writes = [(OF, APPEND, [{"id": n}])] if n % 10 == 0 else []
+        load(fresh, f"L{n:02}", *writes, files=(file_of(f"L{n:02}", f"k{n}", 1),))
     names = {stat.key for stat in store.list(LOG)}
     assert f"{LOG}{50:020}.checkpoint.json" in names
     for n in range(1, 51):
         store.delete(f"{LOG}{n:020}.json")  # as they would be after a day
-    assert [r["id"] for r in rows(fresh, "t")] == list(range(52))
+    assert [r["id"] for r in rows(fresh, "t")] == [0, 10, 20, 30, 40, 50]
     assert fresh().facts("p").done == {f"k{n}" for n in range(52)}
     store.delete(f"{LOG}{51:020}.json")
     with pytest.raises(StoreError, match="gap"):

@@ -41,8 +41,8 @@ class Limits:
 
     @property
     def all_threads(self) -> int:
-        """As many threads as the machine has cores, unless the project says otherwise."""
-        return self.threads or os.cpu_count() or 1
+        """As many threads as this process has cores, unless the project says otherwise."""
+        return self.threads or len(os.sched_getaffinity(0))
 
     @property
     def insert_threads(self) -> int:

@@ -85,12 +85,15 @@ def columns_sql(name: str) -> str:
 
 def files_table(files: Sequence[LedgerFile]) -> Any:
     """Ledger files as rows."""
-    return _rows(FILES_TABLE, [_micro(f, ("landed_at", "modified_at")) for f in files])
+    columns = {f.name: [getattr(x, f.name) for x in files] for f in fields(LedgerFile)}
+    for name in ("landed_at", "modified_at"):
+        columns[name] = [None if at is None else round(at * MICRO) for at in columns[name]]
+    return _table(FILES_TABLE, list(columns.values()))
 
 
 def loads_table(loads: Sequence[LedgerLoad]) -> Any:
     """Ledger loads as rows."""
-    return _rows(LOADS_TABLE, [tuple(getattr(x, f.name) for f in fields(x)) for x in loads])
+    return _table(LOADS_TABLE, [[getattr(x, f.name) for x in loads] for f in fields(LedgerLoad)])
 
 
 def states_table(states: Sequence[State]) -> Any:
@@ -136,15 +139,9 @@ def load_from(rows: Any) -> LedgerLoad | None:
 
 
 def _rows(name: str, rows: Iterable[tuple[Any, ...]]) -> Any:
-    columns = list(zip(*rows, strict=True)) or [()] * len(SCHEMAS[name])
+    return _table(name, list(zip(*rows, strict=True)) or [()] * len(SCHEMAS[name]))
+
+
+def _table(name: str, columns: Sequence[Sequence[Any]]) -> Any:
     arrays = [pa.array(c, f.type) for c, f in zip(columns, SCHEMAS[name], strict=True)]
     return pa.Table.from_arrays(arrays, schema=SCHEMAS[name])
-
-
-def _micro(value: LedgerFile, instants: tuple[str, ...]) -> tuple[Any, ...]:
-    row = []
-    for f in fields(value):
-        content = getattr(value, f.name)
-        seconds = f.name in instants and content is not None
-        row.append(round(content * MICRO) if seconds else content)
-    return tuple(row)

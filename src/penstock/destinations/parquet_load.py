@@ -11,7 +11,7 @@ from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any
 
-from penstock.destinations.columns import PART, Layout, check_table_name, find, grow, lossy
+from penstock.destinations.columns import PART, Layout, check_table_name, find, grow, leaves, lossy
 from penstock.destinations.convert import loses, quote
 from penstock.destinations.definition import layout_from_json, layout_to_json, table_to_json
 from penstock.destinations.engine import Limits, connect, explained, rows_of, table_of
@@ -183,20 +183,28 @@ class ParquetTransaction:
             if received is None:
                 self._merge_staged(name)
         if received is None:
+            self._grant(layout, 0)
             stage = self._stages[name] = Stage(self._con, f"_penstock_stage_{name}", name)
             received = stage.add(data, layout, disposition, self._load_id)
         return received or 0
+
+    def _grant(self, layout: Layout, vector_bytes: int) -> None:
+        """Let DuckDB have the memory that rows so wide need."""
+        limits = self._place.limits
+        memory = limits.memory_for(max(limits.all_threads, 2), leaves(layout), vector_bytes)
+        self._con.execute(f"SET memory_limit = '{memory}'")
 
     def _merge_staged(self, name: str) -> None:
         """Rewrite those parts that hold a key of the staged rows, and add the rows that are new."""
         stage = self._stages.pop(name, None)
         if stage is None:
             return
+        layout = self._layouts[name]
         with explained(self._place.store.url):
+            self._grant(layout, stage.vector_bytes)
             upsert = stage.settle()
             if upsert is None:
                 return
-            layout = self._layouts[name]
             live = {part.key: part for part in self._live(name)}
             touched = []
             if live:

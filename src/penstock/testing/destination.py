@@ -909,9 +909,9 @@ class DestinationSuite:
 
     # -------------------------------------------------------------------------------- oracle
 
-    @pytest.mark.parametrize("seed", range(8))
+    @pytest.mark.parametrize("seed", range(4))
     def test_random_loads_equal_the_oracle(self, fresh: Factory, seed: int) -> None:
-        """Loads of random batches, some rolled back, against a dictionary of rows."""
+        """Loads of random batches, some rolled back, against a dictionary of rows; a disposition each."""
         rng = random.Random(seed)  # noqa: S311
         disposition = (APPEND, REPLACE, MERGE, NEWEST)[seed % 4]
         expected: list[Row] = []
