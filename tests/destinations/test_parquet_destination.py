@@ -59,7 +59,7 @@ load, rows = DestinationSuite.load, DestinationSuite.rows
 class TestParquetOnDisk(DestinationSuite):
     @pytest.fixture
     def destination_factory(self, tmp_path: Path) -> Factory:
-        return _opener(LocalStore(str(tmp_path / "lake")))
+        return _opener(LocalStore(str(tmp_path / "la[k]e's *? {x}")))
 
 
 class TestParquetInS3(DestinationSuite):
@@ -129,6 +129,13 @@ def _places(name: str) -> Table:
 def test_layouts_that_would_lose_files_are_refused(store: LocalStore, layout: str) -> None:
     with pytest.raises(ProjectError, match="layout"):
         _opener(store, layout=layout)()
+
+
+@pytest.mark.parametrize("compression", ["snappy", "gzip", "lz4", "brotli", "none"])
+def test_other_compressions(store: LocalStore, compression: str) -> None:
+    fresh = _opener(store, compression=compression)
+    load(fresh, "L1", (OF, APPEND, [{"id": 1}]))
+    assert rows(fresh, "t") == [{"id": 1}]
 
 
 HOSTILE = [None, "", "DE", "a/b", "a=b", "..", "%41", "naïve \U0001f40e", "'; DROP TABLE t; --",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +15,7 @@ from penstock.ledger import LOAD_ID
 from penstock.schema.types import BINARY, NULL, TEXT, DataType
 
 _FILE = "_penstock_file"
+_GLOB = re.compile(r"([\[*?])")
 
 
 class Files(Protocol):
@@ -37,7 +39,7 @@ class LocalFiles:
     def relation(self, parts: Sequence[Part], layout: Layout, tagged: bool) -> str:  # noqa: ARG002
         """Each part at its final place, or where it was staged if it is not there yet."""
         paths = [self._place(p) for p in parts]
-        listed = ", ".join(literal(p) for p in paths)
+        listed = ", ".join(literal(_GLOB.sub(r"[\1]", p)) for p in paths)
         if not tagged:
             return f"read_parquet([{listed}], hive_partitioning = false)"
         names = [_FILE, PART, *(f"_penstock_{i}" for i in range(len(parts[0].partition)))]
