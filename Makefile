@@ -16,6 +16,7 @@ help:  ## Say what there is
 
 .venv/penstock: .venv/pip pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	$(BIN)/python -m compileall -q src
 	@touch $@
 
 .venv/test: .venv/penstock
