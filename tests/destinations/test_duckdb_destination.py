@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from penstock.destinations.duckdb import DuckDBDestination
-from penstock.errors import LockHeldError, OutsideError, ProjectError, RefusedError, UncertainError
+from penstock.errors import LockHeldError, OutsideError, RefusedError, UncertainError
 from penstock.ledger import Facts
 from penstock.ports import Batches
 from penstock.project.spec import DuckDBSpec
@@ -81,11 +81,6 @@ def test_file_can_be_opened_by_older_duckdbs_and_needs_no_log(fresh: Factory, tm
         kinds = con.execute("SELECT DISTINCT data_type FROM duckdb_columns() WHERE NOT internal").fetchall()
     assert tags == [({"storage_version": "v1.4.0+"},)]
     assert {k for (k,) in kinds} == {"BIGINT", "VARCHAR", "VARCHAR[]", "TIMESTAMP WITH TIME ZONE"}
-
-
-def test_database_in_memory_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ProjectError, match="memory"):
-        DuckDBDestination(DuckDBSpec.model_construct(path=":memory:"), tmp_path)
 
 
 def test_tables_live_in_the_schema_of_the_project(tmp_path: Path) -> None:

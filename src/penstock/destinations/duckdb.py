@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.destinations.flock import hold, holder_of
-from penstock.errors import BugError, PenstockError, ProjectError, UncertainError
+from penstock.errors import BugError, PenstockError, UncertainError
 from penstock.ledger import Facts
 
 if TYPE_CHECKING:
@@ -24,16 +24,11 @@ if TYPE_CHECKING:
 class DuckDBDestination:
     """A DuckDB file. One run writes to it at a time, because DuckDB lets one process write.
 
-    The file is made when the first load begins. While no lock is held it is opened for reading
-    only, and only for as long as a question takes, so that other tools can use it.
+    The file is made when the first load begins. Before that, and while no lock is held, it is opened
+    for reading only and for as long as a question takes, so that other tools can use it.
     """
 
     def __init__(self, spec: DuckDBSpec, root: Path) -> None:
-        if spec.path == ":memory:":
-            raise ProjectError(
-                "a database in memory forgets what was loaded",
-                expected="the path of a DuckDB file",
-            )
         self.path = root / Path(spec.path).expanduser()
         self.url = f"duckdb:///{self.path}"
         self._schema = spec.schema_name
@@ -109,8 +104,8 @@ class DuckDBDestination:
         """A connection that sees what is committed."""
         from penstock.destinations.duckdb_file import open_to_read
 
-        if self._held and self.path.exists():
-            con = self._writer().cursor()
+        if self._con is not None:
+            con = self._con.cursor()
             con.execute("SET TimeZone = 'UTC'")
         else:
             con = open_to_read(self.path, self._schema, self._limits())

@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 
 from penstock.destinations import duckdb_ledger as ledger
+from penstock.destinations.clash import clashes
 from penstock.destinations.columns import Layout, check_table_name, find, grow, leaves, lossy
 from penstock.destinations.convert import convert, ddl, literal, loses, quote
 from penstock.destinations.engine import Limits, explained, rows_of, table_of
@@ -205,24 +206,12 @@ class DuckDBTransaction:
             rows = table_of(self._con, f"SELECT DISTINCT {named} FROM {quote(table)}")
         return rows.rename_columns(list(columns))
 
-    def clashes(self, table: str, columns: Sequence[str], keys: Any) -> Any:  # Any: pyarrow is untyped
+    def clashes(self, table: str, columns: Sequence[str], keys: Any) -> Any:
         """Those of some keys, given as text, that rows of earlier loads have."""
         self._check_open()
-        layout = self._layouts.get(table, ())
-        stored = [find(layout, c) for c in columns]
-        earlier = f"FROM {quote(table)} WHERE {quote(LOAD_ID)} <> {literal(self._load_id)}"
-        named = ", ".join(quote(c) for c in columns)
+        rows = f"SELECT * FROM {quote(table)} WHERE {quote(LOAD_ID)} <> {literal(self._load_id)}"
         with explained(self._where):
-            if not all(stored) or not rows_of(self._con, f"SELECT 1 {earlier} LIMIT 1"):
-                return keys.schema.empty_table()
-            texts = (f"CAST({quote(s.stored_as)} AS VARCHAR) AS {quote(s.name)}" for s in stored if s)
-            self._con.register("_penstock_keys", keys)
-            try:
-                held = f"(SELECT {', '.join(texts)} {earlier})"
-                sql = f"SELECT DISTINCT {named} FROM _penstock_keys SEMI JOIN {held} USING ({named})"
-                return table_of(self._con, sql)
-            finally:
-                self._con.unregister("_penstock_keys")
+            return clashes(self._con, rows, self._layouts.get(table, ()), columns, keys)
 
     # --------------------------------------------------------------------------------- the end
 

@@ -11,8 +11,9 @@ from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any
 
+from penstock.destinations.clash import clashes
 from penstock.destinations.columns import PART, Layout, check_table_name, find, grow, leaves, lossy
-from penstock.destinations.convert import loses, quote
+from penstock.destinations.convert import literal, loses, quote
 from penstock.destinations.definition import layout_from_json, layout_to_json, table_to_json
 from penstock.destinations.engine import Limits, connect, explained, rows_of, table_of
 from penstock.destinations.incoming import Incoming
@@ -23,7 +24,7 @@ from penstock.destinations.parquet_read import Files, scan
 from penstock.destinations.parquet_rows import converted, is_plain, plain_rows, routed
 from penstock.destinations.staging import Stage, refuse_keyless
 from penstock.errors import BugError, LockHeldError, OutsideError, RefusedError, UncertainError
-from penstock.ledger import Commit
+from penstock.ledger import LOAD_ID, Commit
 from penstock.ports import Batches, Store
 from penstock.schema.disposition import Disposition, WriteMode
 from penstock.schema.table import Table
@@ -248,6 +249,15 @@ class ParquetTransaction:
         with explained(self._place.store.url):
             rows = table_of(self._con, f"SELECT DISTINCT {values} FROM ({self._scan(table, layout)})")
         return rows.rename_columns(list(columns))
+
+    def clashes(self, table: str, columns: Sequence[str], keys: Any) -> Any:
+        """Those of some keys, given as text, that rows of earlier loads have."""
+        self._check_open()
+        layout = self._layouts.get(table, ())
+        earlier = f"{quote(LOAD_ID)} <> {literal(self._load_id)}"
+        with explained(self._place.store.url):
+            rows = f"SELECT * FROM ({self._scan(table, layout)}) WHERE {earlier}"
+            return clashes(self._con, rows, layout, columns, keys)
 
     # --------------------------------------------------------------------------------- the end
 

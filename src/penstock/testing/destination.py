@@ -906,6 +906,31 @@ class DestinationSuite:
             assert _pairs(transaction, "t", "name") == {("a",), ("y",)}
             transaction.rollback()
 
+    def test_clashes_are_keys_of_earlier_loads(self, fresh: Factory) -> None:
+        of = table("t", id=t.INT64, at=t.TIMESTAMP_TZ, **{'o"dd': t.TEXT})
+        second = START.replace(microsecond=0)
+        self.load(fresh, "L1", (of, APPEND, [{"id": 1, "at": second, 'o"dd': "x"}, {"id": 2, "at": START}]))
+
+        def stream(**columns: Sequence[str | None]) -> Any:
+            return pa.table({n: pa.array(v, pa.string()) for n, v in columns.items()}).to_reader()
+
+        destination = fresh()
+        with destination.lock("p", "suite"):
+            transaction = destination.begin("p", "L2")
+            transaction.shape(of, APPEND)
+            transaction.write(of, APPEND, batches(of, [{"id": 3, "at": START, 'o"dd': "y"}]))
+            found = transaction.clashes("t", ["id"], stream(id=["1", "3", "9", "1", None]))
+            assert found.to_pylist() == [{"id": "1"}]
+            pairs = stream(at=["2026-01-04 12:30:00+00"] * 2, id=["1", "2"])
+            assert transaction.clashes("t", ["at", "id"], pairs).to_pylist() == [
+                {"at": "2026-01-04 12:30:00+00", "id": "1"}
+            ]
+            odd = transaction.clashes("t", ['o"dd'], stream(**{'o"dd': ["x", "y"]}))
+            assert odd.to_pylist() == [{'o"dd': "x"}]
+            transaction.shape(table("new", id=t.NULL), APPEND)
+            assert transaction.clashes("new", ["id"], stream(id=["1"])).num_rows == 0
+            transaction.rollback()
+
     def test_wrong_queries_say_why(self, fresh: Factory) -> None:
         self.load(fresh, "L1", (table("orders", id=t.INT64), APPEND, [{"id": 1}]))
         query = fresh().query
