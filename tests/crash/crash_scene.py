@@ -193,6 +193,14 @@ class Scene:
             os.utime(path, (written_at, written_at))
         return replace(self, files=(*self.files, *files))
 
+    def drop(self, *files: SourceFile) -> Scene:
+        """Put files straight into the landing area, as others do."""
+        for file in files:
+            path = self.folder / self.layers / "land" / landing_key(file)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(file.data)
+        return replace(self, files=(*self.files, *files))
+
     def copy(self, folder: Path, layers: str = "data") -> Scene:
         """The same scene as it is now, elsewhere; layers at a URL are not copied.
 
@@ -362,7 +370,12 @@ def _load(folder: Path, changed_ns: int) -> LoadedProject:  # the second argumen
 
 def name_of(row: Row) -> str:
     """The name of the source file that a ledger row is about."""
-    return Path(row["origin"]).name
+    return Path(row["origin"] or row["key"]).name
+
+
+def landing_key(file: SourceFile) -> str:
+    """Where others put a file in the landing area."""
+    return f"{PIPELINE}/{file.table}/file_land_timestamp={OLD}/{file.name}"
 
 
 def files_below(folder: Path) -> list[Path]:

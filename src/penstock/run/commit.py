@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import BinaryIO
 
-from penstock.errors import GateError
+from penstock.errors import RefusedError
 from penstock.gate.arrival import DUPLICATE
 from penstock.gate.verdict import Action, Finding
 from penstock.ledger import Commit, Facts, LedgerFile, LedgerLoad, Slip, Waiting, reconcile
@@ -36,7 +36,7 @@ class Outcome:
     load_id: str | None = None
     tables: list[TableResult] = field(default_factory=list)
     findings: list[FileFinding] = field(default_factory=list)
-    error: GateError | None = None
+    error: RefusedError | None = None
 
 
 class Loader:

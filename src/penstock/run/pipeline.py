@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import groupby
 
-from penstock.errors import LockHeldError, PenstockError
+from penstock.errors import ConflictError, LockHeldError, PenstockError
+from penstock.gate.verdict import Action, Finding, Policy
 from penstock.ledger import Facts, LedgerFile, Slip, Waiting
 from penstock.plan import Clear, Judge, plan_drain, plan_extract
-from penstock.report.facts import Notice, PipelineResult
+from penstock.report.facts import FileFinding, Notice, PipelineResult
 from penstock.run.commit import REFUSED, Loader, Outcome
 from penstock.run.extract import extract, taken_before
 from penstock.run.flow import Flow
@@ -75,17 +76,17 @@ def _drain_extract_drain(flow: Flow, journal: Journal) -> None:
     journal.drained += drained
     if drained:
         shelf, facts = Shelf(flow), flow.destination.facts(flow.pipeline)
+    there = frozenset(shelf.found)
     left = [w for w in shelf.found.values() if w.key not in facts.done]
     taken = facts.identities | taken_before([shelf.slip(w) for w in left])
     state = facts.state.get(flow.dataset)
     offers = flow.source.offers(taken, state)
-    keys = frozenset(shelf.found) | facts.done
+    keys = there | facts.done
     plan = plan_extract(flow.pipeline, flow.dataset, offers, int(flow.now()), keys)
     landed = extract(flow, plan, state)
     journal.landed += len(landed)
     if landed:
-        held = frozenset(w.key for w in left)
-        drain(flow, Shelf(flow), facts, landed, journal, without=held)
+        drain(flow, Shelf(flow), facts, landed, journal, without=there)
 
 
 def drain(
@@ -98,13 +99,13 @@ def drain(
 ) -> int:
     """Load what lies in the layers and is not in the ledger; returns how many files were looked at.
 
-    `without` are files that failed a moment ago and are not tried again.
+    `without` are files that were looked at a moment ago.
     """
     plan = plan_drain(flow.pipeline, facts, list(shelf.found.values()))
-    for step in plan.steps:
-        if isinstance(step, Clear):
-            clear(flow, shelf, facts, step.key)
-    todo = [shelf.found[s.key] for s in plan.steps if isinstance(s, Judge) and s.key not in without]
+    clears = [s for s in plan.steps if isinstance(s, Clear) and s.key not in without]
+    held = _clear_all(flow, shelf, facts, clears, journal)
+    judges = [s for s in plan.steps if isinstance(s, Judge) and s.key not in without]
+    todo = [shelf.found[s.key] for s in judges if s.table not in held]
     with bench_of(flow, bool(todo)) as bench:
         for group in load_groups(flow, todo):
             if bench is not None:
@@ -113,6 +114,23 @@ def drain(
                 facts = flow.destination.facts(flow.pipeline)
                 _tell(flow, outcome)
     return len(todo)
+
+
+def _clear_all(
+    flow: Flow, shelf: Shelf, facts: Facts, steps: Sequence[Clear], journal: Journal
+) -> frozenset[str]:
+    """Finish moves; the tables that a file under a name already taken holds back, by the policy."""
+    held = set()
+    for step in steps:
+        try:
+            clear(flow, shelf, facts, step.key)
+        except ConflictError as error:
+            if flow.policy is Policy.ALL:
+                raise
+            finding = FileFinding(step.table, step.key, Finding("conflict", Action.FAIL, error.what))
+            journal.outcomes.append(Outcome(findings=[finding], error=error))
+            held.add(step.table)
+    return frozenset(held if flow.policy is Policy.PER_TABLE else ())
 
 
 @contextmanager
