@@ -115,13 +115,20 @@ class Shelf:
             found = store.digest(target)
             if found != sha256:
                 raise other_bytes(store, target, found, sha256) from None
+        except NotFoundError as error:
+            raise StoreError(
+                "a file left the landing area while it was judged",
+                where=f"{self.flow.land.url}/{key}",
+                hint="nothing was loaded; run again",
+            ) from error
         if found != sha256:
+            store.delete(target)  # it came a moment ago, and nothing refers to it
             raise StoreError(
                 "the bytes read back are not the bytes that were judged",
                 where=f"{store.url}/{target}",
                 found=f"SHA-256 {found}",
                 expected=f"SHA-256 {sha256}",
-                hint="nothing was loaded; check the disk, then run again",
+                hint="nothing was loaded; check the disk and who writes to the landing area, then run again",
             )
 
 
