@@ -8,12 +8,15 @@ young or changes while it is looked at, is left for the next run.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from functools import partial
+from typing import Any, BinaryIO, cast
 
+from penstock.errors import StoreError
 from penstock.ports import Offer, Stat, Store
 
 MODIFIED_DATE = "modified_date"
@@ -66,8 +69,19 @@ class FilesystemSource:
         return sorted(self._settled(found), key=lambda o: (o.modified_at, o.origin))
 
     def open(self, offer: Offer) -> BinaryIO:
-        """The bytes of an offered file."""
-        return self._store.open(self._key(offer))
+        """The bytes of an offered file. Reading to the end raises StoreError if it is another by then."""
+        key = self._key(offer)
+        return cast(BinaryIO, _Watched(self._store.open(key), partial(self._check, offer, key)))
+
+    def _check(self, offer: Offer, key: str) -> None:
+        """A file that is gone by now was read whole; one that is another may be a mix of the two."""
+        stat = self._store.stat(key)
+        if stat is not None and self._offer(offer.table, stat).identity != offer.identity:
+            raise StoreError(
+                "a source file changed while it was read",
+                where=offer.origin,
+                hint="run again when it is complete; a greater `min_age_s` leaves young files alone longer",
+            )
 
     def state(self, taken: Sequence[Offer], state: str | None) -> str | None:
         """The newest modification time taken so far; None unless the source goes by it."""
@@ -125,6 +139,30 @@ class FilesystemSource:
 
     def _key(self, offer: Offer) -> str:
         return offer.origin.removeprefix(f"{self._store.url}/")
+
+
+class _Watched(io.RawIOBase):
+    """A stream that asks, when it comes to its end, whether all is well."""
+
+    def __init__(self, inner: BinaryIO, at_end: Callable[[], None]) -> None:
+        self._inner = inner
+        self._at_end = at_end
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """As the inner stream."""
+        count: int = self._inner.readinto(buffer)  # type: ignore[attr-defined]  # stores' streams have it
+        if not count and len(buffer):
+            self._at_end()
+        return count
+
+    def close(self) -> None:
+        """Close the inner stream."""
+        self._inner.close()
+        super().close()
 
 
 def fixed_prefix(glob: str) -> str:
