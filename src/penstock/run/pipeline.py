@@ -38,7 +38,7 @@ def run_pipeline(flow: Flow, quiet: Quiet, wait_s: float = 0) -> PipelineResult:
     began = flow.now()
     error: PenstockError | None = None
     try:
-        quiet.forget()
+        quiet.begin(flow)
         with lock(flow, wait_s):
             _drain_extract_drain(flow, journal)
         flow.destination.close()

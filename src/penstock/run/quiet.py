@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from penstock.run.flow import Flow
@@ -23,6 +24,7 @@ class Quiet:
         name = hashlib.sha256(pipeline.encode()).hexdigest()[:16]
         self.path = folder / f"{name}.json"
         self.digest = digest
+        self._source: str | None = None
 
     def holds(self, flow: Flow) -> bool:
         """Whether everything looks as it did when the last run had nothing left to do."""
@@ -30,25 +32,34 @@ class Quiet:
             note = json.loads(self.path.read_text())
         except (OSError, ValueError):  # no note, or a torn one: look at the facts
             return False
-        look = self._look(flow)
+        look = self._look(flow, flow.source.fingerprint())
         return look is not None and note == look
 
+    def begin(self, flow: Flow) -> None:
+        """Remove the note, and look at the source before it is asked what is new.
+
+        What appears there later is not taken by this run, so the note must not speak of it.
+        """
+        self.forget()
+        self._source = flow.source.fingerprint()
+
     def note(self, flow: Flow) -> None:
-        """Write down how everything looks, if everything can tell."""
-        look = self._look(flow)
+        """Write down how everything looks, if everything can tell. Called after `begin`."""
+        look = self._look(flow, self._source)
         if look is None:
-            self.forget()
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(json.dumps(look))
+        with suppress(OSError):  # a project that cannot be written to has no shortcut
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.write_text(json.dumps(look))
 
     def forget(self) -> None:
         """Remove the note."""
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):  # one that stays is still only believed if everything looks the same
+            self.path.unlink(missing_ok=True)
 
-    def _look(self, flow: Flow) -> dict[str, str] | None:
+    def _look(self, flow: Flow, source_look: str | None) -> dict[str, str] | None:
         shelf = Shelf(flow)
-        parts = (flow.destination.fingerprint(), flow.source.fingerprint(), shelf.fingerprint)
+        parts = (flow.destination.fingerprint(), source_look, shelf.fingerprint)
         if any(part is None for part in parts) or any(w.in_land for w in shelf.found.values()):
             return None
         destination, source, layers = (str(part) for part in parts)
