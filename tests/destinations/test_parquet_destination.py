@@ -367,6 +367,43 @@ def test_files_that_could_not_be_moved_are_read_where_they_are(store: LocalStore
     assert fresh().fingerprint() is not None
 
 
+FULL = """
+import resource, sys
+from pathlib import Path
+from penstock.errors import StoreError
+from penstock.testing.destination import *
+from penstock.destinations.parquet import ParquetDestination
+from penstock.project.spec import ParquetSpec
+from penstock.stores.local import LocalStore
+at = ParquetDestination(ParquetSpec(path="lake"), Path(), LocalStore(sys.argv[1] + "/lake"))
+of = table("t", id=t.INT64)
+with at.lock("p", "test"):
+    transaction = at.begin("p", "L2")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+    try:
+        transaction.shape(of, APPEND)
+        rng = random.Random(1)
+        transaction.write(of, APPEND, batches(of, [{"id": rng.randrange(2**60)} for _ in range(20_000)]))
+        transaction.commit(commit_of("L2"))
+    except StoreError as error:
+        print("refused")
+    finally:
+        transaction.rollback()
+"""
+
+
+def test_full_disk_leaves_the_last_load(store: LocalStore, tmp_path: Path) -> None:
+    fresh = _opener(store)
+    load(fresh, "L1", (OF, APPEND, [{"id": 1}]))
+    said = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert said.stdout == "refused\n", said.stderr
+    assert rows(fresh, "t") == [{"id": 1}]
+    load(fresh, "L3", (OF, APPEND, [{"id": 2}]))
+    assert rows(fresh, "t") == [{"id": 1}, {"id": 2}]
+
+
 # -------------------------------------------------------------------- commits of unknown fate
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from shutil import rmtree
-from tempfile import mkdtemp
+from tempfile import gettempdir, mkdtemp
 from typing import Any
 
 from penstock.destinations.clash import clashes
@@ -23,7 +23,7 @@ from penstock.destinations.parquet_parts import Parts
 from penstock.destinations.parquet_read import Files, scan
 from penstock.destinations.parquet_rows import converted, is_plain, plain_rows, routed
 from penstock.destinations.staging import Stage, refuse_keyless
-from penstock.errors import BugError, LockHeldError, OutsideError, RefusedError, UncertainError
+from penstock.errors import BugError, LockHeldError, OutsideError, RefusedError, StoreError, UncertainError
 from penstock.ledger import LOAD_ID, Commit
 from penstock.ports import Batches, Store
 from penstock.schema.disposition import Disposition, WriteMode
@@ -78,12 +78,17 @@ class ParquetTransaction:
         self._stages: dict[str, Stage] = {}
         self._tables: dict[str, Table] = {}
         self._layouts: dict[str, Layout] = {}
+        self._digests: dict[str, str] = {}
         self._known = dict(snapshot.newest())
         self._texts = dict(snapshot.layouts)
 
     @cached_property
     def _spill(self) -> str:
-        return mkdtemp(prefix=SPILL, dir=self._place.scratch)
+        try:
+            return mkdtemp(prefix=SPILL, dir=self._place.scratch)
+        except OSError as error:
+            place = str(self._place.scratch or gettempdir())
+            raise StoreError("a folder cannot be made", where=place, found=str(error)) from error
 
     @cached_property
     def _con(self) -> Any:
@@ -110,12 +115,13 @@ class ParquetTransaction:
         self._tables[table.name] = table
         self._layouts[table.name] = after
         text = layout_to_json(after)
-        self._texts[_digest(text)] = text
+        self._digests[table.name] = sha256(text.encode()).hexdigest()[:16]
+        self._texts[self._digests[table.name]] = text
 
     def _stored(self, name: str) -> Layout | None:
         if name in self._layouts:
             return self._layouts[name]
-        check_table_name(name, self._known)
+        check_table_name(name, {*self._known, *self._layouts})
         known = self._known.get(name)
         if known is not None and known.pipeline != self._pipeline:
             raise RefusedError(
@@ -171,8 +177,7 @@ class ParquetTransaction:
         return rows
 
     def _take(self, name: str, path: str, batch: Any) -> None:
-        digest = _digest(layout_to_json(self._layouts[name]))
-        self._keep(self._parts.add(name, digest, path, batch))
+        self._keep(self._parts.add(name, self._digests[name], path, batch))
 
     def _keep(self, parts: Iterable[Part]) -> None:
         self._added.update((part.key, part) for part in parts)
@@ -370,7 +375,3 @@ class ParquetTransaction:
     def _check_open(self) -> None:
         if not self._open:
             raise BugError("this load has ended", where=self._place.store.url)
-
-
-def _digest(text: str) -> str:
-    return sha256(text.encode()).hexdigest()[:16]

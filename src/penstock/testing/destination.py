@@ -835,6 +835,9 @@ class DestinationSuite:
         self.load(fresh, "L1", (table("orders", id=t.INT64), APPEND, [{"id": 1}]))
         with pytest.raises(RefusedError, match="case"):
             self.load(fresh, "L2", (table("Orders", id=t.INT64), APPEND, []))
+        with pytest.raises(RefusedError, match="case"):
+            self.load(fresh, "L2", *((table(n, id=t.INT64), APPEND, []) for n in ("items", "Items")))
+        assert set(fresh().facts("p").tables) == {"orders"}
 
     def test_a_table_belongs_to_one_pipeline(self, fresh: Factory) -> None:
         of = table("t", id=t.INT64)
