@@ -67,6 +67,7 @@ class Limits:
             "memory_limit": self.memory_for(max(self.all_threads, 2), 1, 0),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
+            "enable_progress_bar": "false",  # it would go to stdout, between the data
         }
         return settings | ({"temp_directory": str(spill)} if spill else {})
 
@@ -120,7 +121,9 @@ def _explain(error: duckdb.Error, where: str, known: Iterable[str]) -> PenstockE
         hint = "give the destination a larger `memory_limit`, or free disk space for its temporary files"
         return StoreError("DuckDB ran out of memory", where=where, found=text, hint=hint)
     if isinstance(error, duckdb.IOException | duckdb.FatalException) or "Failed to commit" in text:
-        return StoreError("DuckDB could not read or write", where=where, found=text)
+        full = "No space left" in text
+        hint = "free some space on this disk, then run again" if full else "run again when the disk is well"
+        return StoreError("DuckDB could not read or write", where=where, found=text, hint=hint)
     if isinstance(error, duckdb.InternalException):
         return BugError("DuckDB failed internally", where=where, found=text)
     return RefusedError("DuckDB refused this", where=where, found=text)

@@ -32,7 +32,10 @@ def hold(path: Path, what: str, holder: str) -> Iterator[None]:
                 where=_read(fd) or "a process that did not say who it is",
                 hint="wait for it to end, or stop it; the lock goes with its process",
             )
-        _write(fd, holder)
+        try:
+            _write(fd, holder)
+        except OSError as error:
+            raise _unwritable(path, error) from error
         try:
             yield
         finally:
@@ -63,7 +66,16 @@ def _open(path: Path) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise StoreError("the lock file cannot be written", where=str(path), found=str(error)) from error
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> StoreError:
+    return StoreError(
+        "the lock file cannot be written",
+        where=str(path),
+        found=error.strerror or str(error),
+        hint="free some space there, or give this user write permission on the folder",
+    )
 
 
 def _try(fd: int) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -84,24 +86,30 @@ class Parts:
             part = self._open.pop(key)
             self._bytes -= part.waiting_bytes
             if part.spool is not None:
-                part.spool.close()
+                _drop(part.spool)
+
+    @contextmanager
+    def _spooling(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(
+                "a parquet file could not be written",
+                where=str(self._spool or tempfile.gettempdir()),
+                found=error.strerror or str(error),
+                hint="free some space there and run again; nothing of this load was kept",
+            ) from error
 
     def _flush(self, part: _Open) -> None:
         """Write the rows that wait as one row group."""
         rows = pa.Table.from_batches(part.waiting, part.schema)
-        try:
+        with self._spooling():
             if part.spool is None:
                 spool = tempfile.TemporaryFile(dir=self._spool)  # noqa: SIM115  # closed in _finish
                 part.spool = cast(BinaryIO, spool)
                 settings = _settings(rows, self._compression)
                 part.writer = pq.ParquetWriter(part.spool, part.schema, **settings)
             part.writer.write_table(rows, row_group_size=max(rows.num_rows, 1))
-        except OSError as error:
-            raise StoreError(
-                "a parquet file could not be written",
-                where=str(self._spool or tempfile.gettempdir()),
-                found=str(error),
-            ) from error
         part.rows += rows.num_rows
         self._bytes -= part.waiting_bytes
         part.waiting, part.waiting_rows, part.waiting_bytes = [], 0, 0
@@ -112,13 +120,16 @@ class Parts:
             self._flush(part)
         del self._open[key]
         assert part.spool is not None
-        with part.spool as spool:
-            part.writer.close()
-            spool.seek(0)
+        try:
+            with self._spooling():
+                part.writer.close()
+                part.spool.seek(0)
             self._made += 1
             final = part_key(self._template, part.table, part.path, self._load_id, self._made)
             staged = f"{STAGING}{self._load_id}/{self._made:05}.parquet"
-            put = self._store.create(staged, spool)
+            put = self._store.create(staged, part.spool)
+        finally:
+            _drop(part.spool)
         return Part(
             part.table,
             final,
@@ -129,6 +140,12 @@ class Parts:
             part.layout,
             partition_of(part.path),
         )
+
+
+def _drop(spool: BinaryIO) -> None:
+    """Close a file that is not needed any more; what it still had to write may be lost."""
+    with suppress(OSError):
+        spool.close()
 
 
 def _settings(rows: Any, compression: str) -> dict[str, Any]:
