@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
@@ -72,7 +72,8 @@ class RejectFile:
     def close(self) -> None:
         """Forget the rows."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # what it still had to write is not needed
+                self._file.close()
 
     def _flush(self) -> None:
         held, self._held = self._held, []
