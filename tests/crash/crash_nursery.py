@@ -26,7 +26,7 @@ import typer.main
 
 KILLED = -signal.SIGKILL
 TIMEOUT_S = 120.0
-_PASSED_ON = ("AWS_", "NO_PROXY", "no_proxy")
+_PASSED_ON = ("AWS_", "NO_PROXY", "no_proxy", "TMPDIR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,7 @@ def _be_child(order: dict[str, Any], printed: int) -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
         os.chdir(order["folder"])
         os.environ.update(order["environment"])
+        tempfile.tempdir = None  # to be looked for anew
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
         os.dup2(printed, 1)
