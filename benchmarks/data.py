@@ -19,7 +19,8 @@ SUMS = "count(*), sum(id)::BIGINT, sum(quantity)::BIGINT"
 
 ASK = """
 import duckdb, json, sys
-connection = duckdb.connect(config={"enable_progress_bar": "false"})
+connection = duckdb.connect()
+connection.execute("SET enable_progress_bar = false")
 if sys.argv[2]:
     connection.execute(f"ATTACH '{sys.argv[2]}' AS db (READ_ONLY)")
 print(json.dumps(connection.execute(sys.argv[1]).fetchall()))

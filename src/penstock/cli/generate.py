@@ -103,6 +103,7 @@ def _write(
     try:
         out.mkdir(parents=True, exist_ok=True)
         with duckdb.connect(config={"memory_limit": "1GB", **quiet}) as connection:
+            connection.execute("SET enable_progress_bar = false")
             first = last[0] + 1 if last else 0
             first_id = first * plan.rows + 1
             if last:

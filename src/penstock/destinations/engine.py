@@ -67,7 +67,6 @@ class Limits:
             "memory_limit": self.memory_for(max(self.all_threads, 2), 1, 0),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
-            "enable_progress_bar": "false",  # it would go to stdout, between the data
         }
         return settings | ({"temp_directory": str(spill)} if spill else {})
 
@@ -77,6 +76,7 @@ def connect(where: Path | str, settings: dict[str, Any], *, read_only: bool = Fa
     with explained(str(where)):
         con = duckdb.connect(str(where), read_only=read_only, config=settings)
     con.execute("SET TimeZone = 'UTC'")
+    con.execute("SET enable_progress_bar = false")  # it would go to stdout, between the data
     return con
 
 

@@ -48,7 +48,7 @@ class Judged:
 
 def open_bench() -> duckdb.DuckDBPyConnection:
     """A private in-memory engine for rules. Threads of a run use cursors of one bench."""
-    bench = duckdb.connect(":memory:", config={"threads": 1, "enable_progress_bar": "false"})
+    bench = duckdb.connect(":memory:", config={"threads": 1})
     bench.execute("SET memory_limit = '128MB'")
     bench.execute("SET TimeZone = 'UTC'")
     bench.execute("SET enable_external_access = false")

@@ -111,8 +111,9 @@ class KeyBook:
     def _open(self) -> Any:  # Any: a database connection
         if self._book is None:
             assert self._folder is not None
-            self._book = duckdb.connect(":memory:", config={"threads": 1, "enable_progress_bar": "false"})
+            self._book = duckdb.connect(":memory:", config={"threads": 1})
             self._book.execute(f"SET temp_directory = {quoted(self._folder.name)}")
             self._book.execute("SET memory_limit = '96MB'")
             self._book.execute("SET TimeZone = 'UTC'")
+            self._book.execute("SET enable_progress_bar = false")
         return self._book
