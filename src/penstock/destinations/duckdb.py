@@ -34,12 +34,13 @@ class DuckDBDestination:
         self._schema = spec.schema_name
         self._spec = spec
         self._lock = self.path.with_name(self.path.name + ".lock")
+        self._wal = self.path.with_name(self.path.name + ".wal")
         self._held = False
         self._con: Any = None  # Any: DuckDB's connection is untyped
 
     def fingerprint(self) -> str | None:
         """Size, time and identity of the file and of its write-ahead log."""
-        return ", ".join(_stat(p) for p in (self.path, self.path.with_name(self.path.name + ".wal")))
+        return ", ".join(_stat(p) for p in (self.path, self._wal))
 
     @contextmanager
     def lock(self, pipeline: str, holder: str) -> Iterator[None]:  # noqa: ARG002
@@ -104,6 +105,8 @@ class DuckDBDestination:
         """A connection that sees what is committed."""
         from penstock.destinations.duckdb_file import open_to_read
 
+        if self._held and self._wal.exists():
+            self._writer()  # a killed run's last commit is in there; closing moves it into the file
         if self._con is not None:
             con = self._con.cursor()
             con.execute("SET TimeZone = 'UTC'")
