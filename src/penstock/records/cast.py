@@ -41,38 +41,43 @@ def cast_text(column: Any, to: DataType, *, guessed: bool = False) -> tuple[Any,
     return values, lost(column, values)
 
 
-def widen(column: Any, to: DataType) -> tuple[Any, Sequence[int]]:
+def widen(column: Any, to: DataType, read_as: DataType | None = None) -> tuple[Any, Sequence[int]]:
     """Typed values as values of `to`, and the offsets of those that `to` cannot hold (null in the answer).
 
     For a `to` above the column's type in the lattice every value is held, except integers that a
     float would round. A narrower `to` of the same family (numbers, times) holds those values that
     come out equal. A text becomes a JSON string in a `json` column; other text is never parsed
-    (`cast_text` does that), except to a `uuid`. A struct gains missing fields as null.
+    (`cast_text` does that), except to a `uuid`. A struct gains missing fields as null. `read_as`
+    is the type that the values were read as: strings may be JSON documents, which stay as they are.
     """
-    values = convert(column, to)
+    values = convert(column, to, read_as)
     return values, lost(column, values)
 
 
-def conform(batch: Any, table: Table) -> tuple[Any, Mapping[str, Sequence[int]]]:
+def conform(
+    batch: Any, table: Table, read_as: Table | None = None
+) -> tuple[Any, Mapping[str, Sequence[int]]]:
     """A record batch with the table's columns in their order and types, and what did not fit, by column.
 
-    Columns that the batch lacks are null; those that the table lacks are left out. A column whose
-    Arrow type is the table's is taken as it is, so `uuid` and `json` texts must be right already.
+    Columns that the batch lacks are null; those that the table lacks are left out. `read_as` is the
+    table as the batch was read; without it, a column whose Arrow type is the table's is taken as it is.
     """
     schema = arrow_schema(table)
-    if batch.schema.equals(schema):
+    before = {column.name: column.type for column in read_as.columns} if read_as is not None else {}
+    kinds = {column.name: column.type for column in table.columns}
+    if batch.schema.equals(schema) and all(before.get(n, kinds[n]) == kinds[n] for n in schema.names):
         return batch, {}
     present = set(batch.schema.names)
     columns: list[Any] = []
     bad: dict[str, Sequence[int]] = {}
-    kinds = {column.name: column.type for column in table.columns}
     for field in schema:
         if field.name not in present:
             columns.append(pa.nulls(batch.num_rows, field.type))
             continue
         values = batch.column(field.name)
-        if values.type != field.type:
-            values, missed = widen(values, kinds[field.name])
+        known, kind = before.get(field.name), kinds[field.name]
+        if values.type != field.type or (known is not None and known != kind):
+            values, missed = widen(values, kind, known)
             if missed:
                 bad[field.name] = missed
         columns.append(values)

@@ -30,12 +30,14 @@ UNKNOWN_COLUMN = "unknown_column"
 class Chunk:
     """A run of whole records. `first_row` counts from 1 in the file; `data` is the format's own.
 
-    Units: `size_bytes` of the file that this chunk stands for, for progress.
+    Units: `size_bytes` of the file that this chunk stands for, for progress; `lines` if the format
+    counts them while it cuts.
     """
 
     first_row: int
     data: Any  # bytes of JSON lines, a table of text cells, a record batch
     size_bytes: int
+    lines: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

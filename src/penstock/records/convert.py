@@ -11,7 +11,16 @@ import pyarrow.compute as pc
 
 from penstock.records.from_text import decimal_from_text, float_from_text, integers_in_range, uuid_from_text
 from penstock.records.masks import kept, tried, without
-from penstock.records.text import is_blob, is_text, map_entries, relisted, to_json, to_text, uuid_text
+from penstock.records.text import (
+    is_blob,
+    is_json,
+    is_text,
+    map_entries,
+    relisted,
+    to_json,
+    to_text,
+    uuid_text,
+)
 from penstock.schema import types as t
 from penstock.schema.arrow import to_arrow
 from penstock.schema.types import DataType, Decimal, Kind, List, Scalar, Struct, Timestamp
@@ -21,24 +30,29 @@ _EXACT_INTEGERS = {Kind.FLOAT32: 2**24, Kind.FLOAT64: 2**53}
 _WIDE_INTEGER = pa.decimal128(20, 0)
 
 
-def convert(column: Any, to: DataType) -> Any:
-    """The values of `column` as `to`, with null for those that `to` cannot hold."""
+def convert(column: Any, to: DataType, read_as: DataType | None = None) -> Any:
+    """The values of `column` as `to`, with null for those that `to` cannot hold.
+
+    `read_as` is what the column was read as, where its Arrow type does not tell (`schema.arrow`).
+    """
     kind = column.type
+    if pa.types.is_string(kind) and is_json(read_as):
+        return _from_json(column, to)
     if isinstance(kind, pa.BaseExtensionType):
         return _from_extension(column, to)
     if pa.types.is_dictionary(kind):
         return convert(column.dictionary_decode(), to)
     if to in (t.JSON, t.TEXT):
-        return to_json(column) if to == t.JSON else to_text(column)
+        return to_json(column, read_as) if to == t.JSON else to_text(column, read_as)
     arrow = to_arrow(to)
     if kind == arrow and to != t.UUID:
         return column
     if pa.types.is_null(kind):
         return pa.nulls(len(column), arrow)
     if isinstance(to, Struct) and pa.types.is_struct(kind):
-        return _structs(column, to)
+        return _structs(column, to, read_as)
     if isinstance(to, List) and pa.types.is_nested(kind) and not pa.types.is_struct(kind):
-        return _lists(map_entries(column) if pa.types.is_map(kind) else column, to)
+        return _lists(map_entries(column) if pa.types.is_map(kind) else column, to, read_as)
     for family, of_family in _FAMILIES:
         if family(kind):
             return of_family(column, to, arrow)
@@ -54,29 +68,42 @@ def _from_extension(column: Any, to: DataType) -> Any:
     return convert(column.storage, to)
 
 
+def _from_json(column: Any, to: DataType) -> Any:
+    """JSON documents, which no type but text can hold too, or objects without keys as other objects."""
+    if isinstance(to, Struct) and to.fields:
+        blank = pa.nulls(len(column), to_arrow(to))
+        empty = pa.StructArray.from_arrays(blank.flatten(), fields=list(blank.type))
+        return kept(empty, pc.equal(column, "{}"))
+    return column if pa.types.is_string(to_arrow(to)) else pa.nulls(len(column), to_arrow(to))
+
+
 # ---------------------------------------------------------------------------------------- nested
 
 
-def _structs(column: Any, to: Struct) -> Any:
+def _structs(column: Any, to: Struct, read_as: DataType | None) -> Any:
+    kinds = dict(read_as.fields) if isinstance(read_as, Struct) else {}
     children = dict(zip((f.name for f in column.type), column.flatten(), strict=True))
     good = column.is_valid()
     fields = []
     for name, field in to.fields:
         before = children.pop(name, None)
-        after = pa.nulls(len(column), to_arrow(field)) if before is None else convert(before, field)
-        if before is not None and after.null_count != before.null_count:
+        if before is None:
+            fields.append(pa.nulls(len(column), to_arrow(field)))
+            continue
+        after = convert(before, field, kinds.get(name))
+        if after.null_count != before.null_count:
             good = pc.and_(good, pc.or_(before.is_null(), after.is_valid()))
         fields.append(after)
     for unknown in children.values():
         good = pc.and_(good, unknown.is_null())
     if not fields:
-        return kept(pa.array([{}] * len(column), to_arrow(to)), good)
+        return kept(pa.array(["{}"] * len(column), to_arrow(to)), good)
     return pa.StructArray.from_arrays(fields, fields=list(to_arrow(to)), mask=pc.invert(good))
 
 
-def _lists(column: Any, to: List) -> Any:
+def _lists(column: Any, to: List, read_as: DataType | None) -> Any:
     before = column.flatten()
-    after = convert(before, to.item)
+    after = convert(before, to.item, read_as.item if isinstance(read_as, List) else None)
     lists = relisted(column, after).cast(to_arrow(to))
     if column.null_count:
         lists = kept(lists, column.is_valid())

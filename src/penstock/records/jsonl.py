@@ -19,7 +19,7 @@ from penstock.records.wire import read_lines, wire_of
 from penstock.schema.contract import Contract
 from penstock.schema.table import Table
 
-CHUNK_BYTES = 4 << 20
+CHUNK_BYTES = 6 << 20
 MAX_LINE_BYTES = 256 << 20
 BOM = b"\xef\xbb\xbf"
 
@@ -44,22 +44,23 @@ class JsonlFormat:
             end = block.rfind(b"\n") + 1
             if end:
                 data = b"".join([*parts, memoryview(block)[:end]]) if parts else block[:end]
-                yield Chunk(row, data, len(data))
-                row += data.count(b"\n")
+                lines = data.count(b"\n")
+                yield Chunk(row, data, len(data), lines)
+                row += lines
                 parts, held = [], 0
             if end < len(block):
                 parts.append(block[end:])
                 held += len(block) - end
                 self._bound(held, row)
         if parts:
-            yield Chunk(row, b"".join(parts), held)
+            yield Chunk(row, b"".join(parts), held, 1)
 
     def parse(self, chunk: Chunk, table: Table, contract: Contract) -> Parsed | Growth:
         """The chunk's records as rows of `table`, or what the table must grow by first."""
         data: bytes = chunk.data
         wire = wire_of(table)
         if table.columns and not wire.raw_json:
-            read = read_lines(data, wire)
+            read = read_lines(data, wire, chunk.lines)
             if read is not None and not read.suspects:
                 return Parsed(read.batch, read.offsets, read.batch.num_rows)
         return Salvage(table, contract, wire, chunk.first_row).parse(data)

@@ -1,7 +1,10 @@
 """Values as text: exactly, and the same on every engine. Vectorised, pure.
 
-Numbers are written plainly and shortest (`1.0`, `0.1`, `1e+16`, as Python does), instants as
-`2024-01-05T10:00:00Z`, bytes as base64, nested values as JSON.
+Numbers are written plainly and shortest (`1.0`, `0.1`, `1e+16`, as Python does) or as `NaN`,
+`Infinity` and `-Infinity`, instants as `2024-01-05T10:00:00Z`, bytes as base64, nested values as JSON.
+
+What a column was `read_as` tells strings that are JSON already from those that are not. Without
+it, the Arrow type says all there is to know.
 """
 
 from __future__ import annotations
@@ -14,12 +17,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from penstock.schema.types import JSON, DataType, List, Struct
+
 _ODD_FLOAT = r"e|\A-?0\.0000"
-_NOT_FINITE = ("nan", "inf", "-inf")
+_NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _FRACTION_OF_ZEROS = r"\.0+(Z?)\z"
 
 
-def to_text(column: Any) -> Any:  # Any: pyarrow is untyped
+def to_text(column: Any, read_as: DataType | None = None) -> Any:  # Any: pyarrow is untyped
     """The values of an Arrow array as a string array; nested ones become JSON. Nulls stay null.
 
     Raises: TypeError for a type whose values have no text.
@@ -30,14 +35,14 @@ def to_text(column: Any) -> Any:  # Any: pyarrow is untyped
     if pa.types.is_dictionary(kind):
         return to_text(column.dictionary_decode())
     if pa.types.is_nested(kind):
-        return to_json(column)
+        return to_json(column, read_as)
     for is_kind, write in _WRITERS:
         if is_kind(kind):
             return write(column)
     raise TypeError(f"values of Arrow type {kind} have no text")
 
 
-def to_json(column: Any) -> Any:  # Any: pyarrow is untyped
+def to_json(column: Any, read_as: DataType | None = None) -> Any:  # Any: pyarrow is untyped
     """The values of an Arrow array as JSON texts; a null value is null, a null inside one is `null`.
 
     `NaN` and the infinities, which JSON lacks, become the strings `"NaN"`, `"Infinity"`, `"-Infinity"`.
@@ -48,17 +53,24 @@ def to_json(column: Any) -> Any:  # Any: pyarrow is untyped
     if pa.types.is_dictionary(kind):
         return to_json(column.dictionary_decode())
     if pa.types.is_struct(kind):
-        return _json_objects(column)
+        return _json_objects(column, read_as)
     if pa.types.is_map(kind):
         return to_json(map_entries(column))
     if pa.types.is_nested(kind):
-        return _json_lists(column)
+        return _json_lists(column, read_as)
+    if is_json(read_as):
+        return column
     text = to_text(column)
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind):
         return text
     if pa.types.is_floating(kind):
         return _json_floats(text)
     return _quoted(_escaped(text) if is_text(kind) else text)
+
+
+def is_json(read_as: DataType | None) -> bool:
+    """Whether the strings that a column was read as are JSON: documents, or objects without keys."""
+    return read_as in (JSON, Struct(()))
 
 
 def json_rows(columns: list[Any], names: list[str]) -> list[bytes]:  # Any: pyarrow arrays
@@ -118,12 +130,21 @@ def _plain(column: Any) -> Any:
 def _floats(column: Any) -> Any:
     if pa.types.is_float16(column.type):
         column = column.cast(pa.float32())
-    text = _plain(column)
+    text = _named(_plain(column))
     odd = pc.match_substring_regex(text, _ODD_FLOAT)
     whole = pc.match_substring_regex(text, r"\A-?[0-9]+\z")
     if pc.any(whole).as_py():
         text = pc.if_else(whole, pc.binary_join_element_wise(text, "0", "."), text)
     return _rewritten(text, odd, lambda cell: repr(float(cell)))
+
+
+def _named(text: Any) -> Any:
+    words = pc.is_in(text, pa.array(list(_NOT_FINITE)))
+    if not pc.any(words).as_py():
+        return text
+    for plain, name in _NOT_FINITE.items():
+        text = pc.if_else(pc.equal(text, plain), name, text)
+    return text
 
 
 def _decimals(column: Any) -> Any:
@@ -178,11 +199,8 @@ _WRITERS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Any]], ...] = (
 
 
 def _json_floats(text: Any) -> Any:
-    words = pc.is_in(text, pa.array(_NOT_FINITE))
-    if not pc.any(words).as_py():
-        return text
-    named = pc.replace_substring(pc.replace_substring(text, "nan", "NaN"), "inf", "Infinity")
-    return pc.if_else(words, _quoted(named), text)
+    words = pc.is_in(text, pa.array(list(_NOT_FINITE.values())))
+    return pc.if_else(words, _quoted(text), text) if pc.any(words).as_py() else text
 
 
 def _escaped(text: Any) -> Any:
@@ -198,11 +216,12 @@ def _quoted(text: Any) -> Any:
     return pc.binary_join_element_wise('"', text, '"', "")
 
 
-def _json_objects(column: Any) -> Any:
+def _json_objects(column: Any, read_as: DataType | None = None) -> Any:
+    kinds = dict(read_as.fields) if isinstance(read_as, Struct) else {}
     pieces: list[Any] = []
     for name, child in zip((f.name for f in column.type), column.flatten(), strict=True):
         key = _quoted(_escaped(pa.array([name])))[0].as_py()
-        pieces += [f"{', ' if pieces else ''}{key}: ", pc.fill_null(to_json(child), "null")]
+        pieces += [f"{', ' if pieces else ''}{key}: ", pc.fill_null(to_json(child, kinds.get(name)), "null")]
     if not pieces:
         objects = pa.array(["{}"] * len(column), pa.string())
     else:
@@ -210,8 +229,9 @@ def _json_objects(column: Any) -> Any:
     return _null_like(column, objects)
 
 
-def _json_lists(column: Any) -> Any:
-    items = pc.fill_null(to_json(column.flatten()), "null")
+def _json_lists(column: Any, read_as: DataType | None) -> Any:
+    kind = read_as.item if isinstance(read_as, List) else None
+    items = pc.fill_null(to_json(column.flatten(), kind), "null")
     joined = pc.binary_join(relisted(column, items), ", ")
     return _null_like(column, pc.binary_join_element_wise("[", joined, "]", ""))
 

@@ -106,11 +106,14 @@ class Lines:
     failed: frozenset[int] = frozenset()
 
 
-def read_lines(data: bytes, wire: Wire) -> Lines | None:
-    """Lines as rows of the wire's table; None if the parser refuses any of them."""
+def read_lines(data: bytes, wire: Wire, lines: int | None = None) -> Lines | None:
+    """Lines as rows of the wire's table; None if the parser refuses any of them.
+
+    `lines` is how many there are, if the caller knows.
+    """
     if not _is_sound(data):
         return None
-    if not data.strip():
+    if not data or data.isspace():
         return Lines(pa.RecordBatch.from_pylist([], schema=wire.target), 0, [], frozenset())
     try:
         rows = pj.read_json(
@@ -121,7 +124,9 @@ def read_lines(data: bytes, wire: Wire) -> Lines | None:
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowCapacityError, UnicodeDecodeError):
         return None  # the salvage finds out which line, and why
     offsets = None
-    if _has_blank_line(data) or rows.num_rows != data.count(b"\n") + (not data.endswith(b"\n")):
+    if lines is None:
+        lines = data.count(b"\n") + (not data.endswith(b"\n"))
+    if _has_blank_line(data) or rows.num_rows != lines:
         offsets = [i for i, line in enumerate(data.split(b"\n")) if line.strip()]
         if len(offsets) != rows.num_rows:
             return None
