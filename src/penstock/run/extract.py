@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import BinaryIO
 
-from penstock.errors import ConflictError, NotFoundError, PenstockError, StoreError
+from penstock.errors import ConflictError, NotFoundError, StoreError
 from penstock.layers import slip_key
 from penstock.ledger import Slip
 from penstock.plan import Land, Plan
@@ -41,12 +42,18 @@ def extract(flow: Flow, plan: Plan, state: str | None) -> dict[str, str]:
 def _land(flow: Flow, step: Land, state: str | None) -> Put:
     offer = step.offer
     slip = Slip(step.key, "", 0, step.landed_at, offer.origin, offer.identity, offer.modified_at, state)
+    # whatever fails below, the slip stays: the file may be there although nobody told us
     flow.land.replace(slip_key(step.key), slip_bytes(slip))
-    try:
-        put = _copy(flow, step)
-    except PenstockError:
-        flow.land.delete(slip_key(step.key))  # it must not vouch for a file that is not ours
-        raise
+    with _opened(flow, step) as stream:
+        try:
+            put = flow.land.create(step.key, stream)
+        except ConflictError as error:
+            flow.land.delete(slip_key(step.key))  # it must not vouch for a file that is not ours
+            raise StoreError(
+                "the landing area got a file of this name while we looked",
+                where=f"{flow.land.url}/{step.key}",
+                hint="run again",
+            ) from error
     if put.size_bytes != offer.size_bytes:
         flow.land.delete(step.key)
         flow.land.delete(slip_key(step.key))
@@ -60,24 +67,15 @@ def _land(flow: Flow, step: Land, state: str | None) -> Put:
     return put
 
 
-def _copy(flow: Flow, step: Land) -> Put:
+def _opened(flow: Flow, step: Land) -> BinaryIO:
     try:
-        stream = flow.source.open(step.offer)
+        return flow.source.open(step.offer)
     except NotFoundError as error:
         raise StoreError(
             "a source file went away before it was read",
             where=step.offer.origin,
             hint="nothing of it was taken; run again",
         ) from error
-    with stream:
-        try:
-            return flow.land.create(step.key, stream)
-        except ConflictError as error:
-            raise StoreError(
-                "the landing area got a file of this name while we looked",
-                where=f"{flow.land.url}/{step.key}",
-                hint="run again",
-            ) from error
 
 
 def taken_before(slips: Sequence[Slip | None]) -> frozenset[str]:
