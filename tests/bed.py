@@ -71,7 +71,7 @@ class Bed:
 
         rows = []
         for path in sorted((self.root / "data/quarantine").rglob("*.parquet")):
-            if "_penstock" in path.parts:
+            if path.relative_to(self.root / "data/quarantine").parts[0].startswith("_"):
                 continue
             for row in pq.read_table(path).to_pylist():
                 rules = [f"{b['column']}.{b['rule']}" if b["column"] else b["rule"] for b in row["broken"]]

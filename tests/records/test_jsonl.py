@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.errors import ContractError, RefusedError
+from penstock.records.cast import conform
 from penstock.records.chunk import Bad, Growth
 from penstock.records.jsonl import JsonlFormat
 from penstock.schema.contract import Contract, Mode
@@ -106,8 +107,6 @@ def test_first_file_gives_types_and_exact_values() -> None:
     ],
 )
 def test_a_late_change_in_the_last_line_is_seen(early: Any, late: Any, kind: str, kept: list[Any]) -> None:
-    from penstock.run.fit import fit
-
     many = [{"v": early}] * 2000
     form = JsonlFormat(chunk_bytes=4096)
     table, batches = Table("t"), []
@@ -119,7 +118,7 @@ def test_a_late_change_in_the_last_line_is_seen(early: Any, late: Any, kind: str
     assert str(table.columns[0].type) == kind
     rows = []
     for batch, read_as in batches:
-        whole, bad = fit(batch, read_as, table)
+        whole, bad = conform(batch, table, read_as)
         assert not bad
         rows.extend(whole.to_pylist())
     assert len(rows) == 2001

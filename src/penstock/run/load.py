@@ -22,9 +22,9 @@ from penstock.gate.verdict import Action, Broken, Finding, Verdict
 from penstock.gate.volume import judge_volume
 from penstock.ledger import Facts, Waiting
 from penstock.ports import Batches, Transaction
+from penstock.records.cast import conform
 from penstock.records.compression import open_decompressed
 from penstock.report.facts import FileDone, Phase, Progress
-from penstock.run.fit import fit
 from penstock.run.flow import Flow, TableFlow
 from penstock.run.rejects import RejectFile
 from penstock.run.shape import Shape
@@ -278,7 +278,8 @@ class _Feed:
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         while self.held is not None and self._shape.holding is self._holding:
-            batch, bad = fit(*self.held, self._holding)
+            rows, read_as = self.held
+            batch, bad = conform(rows, self._holding, read_as)
             if bad:
                 self._shape.widen_to_text(next(iter(bad)))
                 return

@@ -44,9 +44,8 @@ class Shape:
         self._settle()
 
     def widen_to_text(self, column: str) -> None:
-        """Hold a column as text, because its next type would lose values that are there."""
-        columns = tuple(replace(c, type=TEXT) if c.name == column else c for c in self.reading.columns)
-        self.reading = replace(self.reading, columns=columns)
+        """Hold a column as text (JSON if it is nested), because its next type would lose values."""
+        self.reading, _ = evolve(self.reading, {column: TEXT})
         self._settle()
 
     @property
