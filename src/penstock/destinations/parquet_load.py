@@ -23,7 +23,7 @@ from penstock.destinations.parquet_parts import Parts
 from penstock.destinations.parquet_read import Files, scan
 from penstock.destinations.parquet_rows import converted, is_plain, plain_rows, routed
 from penstock.destinations.staging import Stage, refuse_keyless
-from penstock.errors import BugError, LockHeldError, OutsideError, RefusedError, StoreError, UncertainError
+from penstock.errors import BugError, LockHeldError, OutsideError, RefusedError, StoreError
 from penstock.ledger import LOAD_ID, Commit
 from penstock.ports import Batches, Store
 from penstock.schema.disposition import Disposition, WriteMode
@@ -293,8 +293,10 @@ class ParquetTransaction:
         entry = self._entry(commit)
         try:
             self._place.publish(entry)
-        except UncertainError:
-            self._end()
+        except (RefusedError, LockHeldError, StoreError):
+            raise  # it did not happen, so a rollback may clear up
+        except BaseException:
+            self._end()  # it may have happened: what was staged must stay
             raise
         self._end()
 
