@@ -137,6 +137,7 @@ def _be_child(order: dict[str, Any], printed: int) -> None:
     code = 70
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # who started us may ignore it
         os.chdir(order["folder"])
         os.environ.update(order["environment"])
         tempfile.tempdir = None  # to be looked for anew

@@ -123,7 +123,10 @@ _READS = """
       incremental: {incremental}
       tables: {{orders: "orders_*", people: "people_*"}}
 """
-_DESTINATIONS = {"duckdb": "duckdb:///warehouse/w.duckdb", "parquet": "{type: parquet, path: warehouse}"}
+_DESTINATIONS = {
+    "duckdb": "duckdb:///{warehouse}/w.duckdb",
+    "parquet": "{{type: parquet, path: {warehouse}}}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,7 @@ class Warehouse:
 
 @dataclass(frozen=True)
 class Scene:
-    """A project in `folder`. `layers` is where its layers lie: a folder of its own, or a URL.
+    """A project in `folder`. `layers` and `warehouse_at` say where those lie: a folder of it, or a URL.
 
     A `lenient` one accepts the rows that are `lost` otherwise.
     """
@@ -146,6 +149,7 @@ class Scene:
     kind: Kind = "duckdb"
     mode: Mode = "append"
     layers: str = "data"
+    warehouse_at: str = "warehouse"
     policy: str = "all"
     incremental: str = "identity"
     source: str = "filesystem"
@@ -174,7 +178,7 @@ class Scene:
         text = _PROJECT.format(
             pipeline=PIPELINE,
             layers=self.layers,
-            destination=_DESTINATIONS[self.kind],
+            destination=_DESTINATIONS[self.kind].format(warehouse=self.warehouse_at),
             policy=self.policy,
             source=self.source,
             reads=reads if self.source == "filesystem" else "",
@@ -201,13 +205,19 @@ class Scene:
             path.write_bytes(file.data)
         return replace(self, files=(*self.files, *files))
 
-    def copy(self, folder: Path, layers: str = "data") -> Scene:
-        """The same scene as it is now, elsewhere; layers at a URL are not copied.
+    def copy(self, folder: Path) -> Scene:
+        """The same scene as it is now, in another folder; at URLs it begins with nothing.
 
         Both read one source folder, because a file is known by where it lies.
         """
         shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("source"))
-        scene = replace(self, folder=folder, layers=layers, origin=self.source_folder)
+        layers, warehouse_at = (
+            f"{place}-{folder.name}" if "://" in place else place
+            for place in (self.layers, self.warehouse_at)
+        )
+        scene = replace(
+            self, folder=folder, layers=layers, warehouse_at=warehouse_at, origin=self.source_folder
+        )
         scene.write_project()
         return scene
 
@@ -219,7 +229,11 @@ class Scene:
 
     def store(self, layer: str) -> Store:
         """The store of a layer."""
-        return open_store(self._loaded, f"{self.layers}/{layer}")
+        return self.place(f"{self.layers}/{layer}")
+
+    def place(self, where: str) -> Store:
+        """The store at a folder or URL, as the project means it."""
+        return open_store(self._loaded, where)
 
     @contextmanager
     def destination(self) -> Iterator[Destination]:
@@ -292,10 +306,11 @@ class Scene:
             assert bare == self.expected(table), f"{table}: {differences(bare, self.expected(table))}"
             assert {row[LOAD_ID] for row in rows} <= known, "rows of a load that the ledger does not know"
             if self.kind == "parquet":
-                lying = [
-                    row for path in files_below(self.folder / "warehouse" / table) for row in rows_in(path)
-                ]
-                assert sorted(map(str, lying)) == sorted(map(str, rows)), "what lies there is not what counts"
+                store = self.place(self.warehouse_at)
+                lying = [row for stat in store.list(f"{table}/") for row in rows_in(store, stat.key)]
+                assert not (odd := differences(lying, rows)), (
+                    f"{table}: what lies there is not what counts: {odd}"
+                )
 
     def _check_ledger(self, warehouse: Warehouse) -> None:
         first = [row for row in warehouse.files if row["outcome"] != "replayed"]
@@ -343,13 +358,13 @@ class Scene:
         for stat in quarantine.list():
             assert stat.key.endswith(".parquet"), f"left in quarantine: {stat.key}"
             assert not stat.key.startswith("_"), f"left in quarantine: {stat.key}"
-            with quarantine.open(stat.key) as stream:
-                found[stat.key.removesuffix(".parquet")] = pq.read_table(stream)["raw"].to_pylist()
+            rows = rows_in(quarantine, stat.key)
+            found[stat.key.removesuffix(".parquet")] = [row["raw"] for row in rows]
         return found
 
     def _check_leftovers(self, scratch: bool) -> None:
         layers = [self.folder / self.layers / layer for layer in ("land", "raw_hist", "quarantine")]
-        warehouse = self.folder / "warehouse"
+        warehouse = self.folder / self.warehouse_at
         half = [path for place in [*layers, warehouse] for path in files_below(place / SCRATCH)]
         assert scratch or not half, f"half-written files: {half}"
         known = {"duckdb": (".duckdb", ".duckdb.lock"), "parquet": (".parquet", ".json", "lock")}[self.kind]
@@ -384,14 +399,16 @@ def files_below(folder: Path) -> list[Path]:
     return sorted(p for p in folder.rglob("*") if p.is_file())
 
 
-def rows_in(path: Path) -> list[Row]:
+def rows_in(store: Store, key: str) -> list[Row]:
     """The rows of a parquet file, as any other tool reads it."""
-    with path.open("rb") as file:
+    with store.open(key) as file:
         return pq.ParquetFile(file).read().to_pylist()
 
 
 def differences(found: list[Row], expected: list[Row]) -> str:
-    """Which rows are missing, and which are too many."""
+    """Which rows are missing, and which are too many; nothing if the rows are the same."""
     text = partial(json.dumps, ensure_ascii=False, sort_keys=True, default=str)
     have, want = Counter(map(text, found)), Counter(map(text, expected))
+    if have == want:
+        return ""
     return f"missing {sorted((want - have).elements())}, too many {sorted((have - want).elements())}"
