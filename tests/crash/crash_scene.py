@@ -96,6 +96,12 @@ FIRST = (
 )
 LATER = (source_file("people", 4, extension="jsonl.gz"), source_file("orders", 5))
 
+DAMAGED = (
+    SourceFile("orders_7.jsonl.gz", source_file("orders", 7, extension="jsonl.gz").data[:-9], (), {}, b""),
+    SourceFile("people_8.jsonl", b"", (), {}, b""),
+)
+"""Files that are refused whole: a torn one and an empty one."""
+
 _PROJECT = """
 name: {pipeline}
 layers: {{land: {layers}/land, raw_hist: {layers}/raw_hist, quarantine: {layers}/quarantine}}
@@ -264,11 +270,16 @@ class Scene:
         there = {row["table_name"] for row in ledger}
         tables = {
             name: query(f"SELECT * FROM {name} ORDER BY n") if name in there else []
-            for name in dict.fromkeys(file.table for file in self.files)
+            for name in dict.fromkeys(file.table for file in self.whole)
         }
         return Warehouse(tables, ledger, query(f"SELECT * FROM {LOADS_TABLE}"))
 
     # ------------------------------------------------------------------------------- the truth
+
+    @property
+    def whole(self) -> tuple[SourceFile, ...]:
+        """The files that are not refused whole."""
+        return tuple(file for file in self.files if file not in DAMAGED)
 
     def accepted(self, file: SourceFile) -> tuple[Row, ...]:
         """The rows of a file that belong in the warehouse."""
@@ -314,9 +325,10 @@ class Scene:
 
     def _check_ledger(self, warehouse: Warehouse) -> None:
         first = [row for row in warehouse.files if row["outcome"] != "replayed"]
-        found = Counter((name_of(row), row["sha256"]) for row in first)
-        assert found == Counter((f.name, f.sha256) for f in self.files), f"one row for each file, not {found}"
-        for file in self.files:
+        found = Counter((name_of(row), row["sha256"], row["outcome"] == "refused") for row in first)
+        known = Counter((file.name, file.sha256, file in DAMAGED) for file in self.files)
+        assert found == known, f"one row for each file, not {found}"
+        for file in self.whole:
             rows = [row for row in warehouse.files if name_of(row) == file.name]
             rows.sort(key=lambda row: row["load_id"])
             assert rows[0]["outcome"] == "loaded", file.name
@@ -340,8 +352,8 @@ class Scene:
         files = [row["key"] for row in loaded]
         assert keys == sorted([*files, *map(slip_key, files)]), "raw history is not the files and their slips"
         kept = Counter(raw_hist.digest(key) for key in files)
-        assert kept == Counter(file.sha256 for file in self.files), (
-            "raw history is not byte for byte the source"
+        assert kept == Counter(file.sha256 for file in self.whole), (
+            "raw history has other bytes than the source"
         )
 
     def _check_quarantine(self, loaded: list[Row]) -> None:
@@ -350,12 +362,19 @@ class Scene:
         for row in loaded:
             bad = next(self.refused(file) for file in self.files if file.name == name_of(row))
             assert Counter(aside[row["key"]]) == Counter(bad), f"{row['key']}: {aside[row['key']]}"
+        quarantine = self.store("quarantine")
+        whole = Counter(quarantine.digest(stat.key) for stat in quarantine.list("_files/"))
+        assert whole == Counter(file.sha256 for file in self.files if file in DAMAGED), "files refused whole"
+        slips = sorted(stat.key for stat in quarantine.list("_penstock/"))
+        assert slips == [slip_key(key) for key in sorted(stat.key for stat in quarantine.list("_files/"))]
 
     def quarantined(self) -> dict[str, list[bytes]]:
         """The raw text of all quarantined rows, by the key of their file."""
         quarantine = self.store("quarantine")
         found = {}
         for stat in quarantine.list():
+            if stat.key.startswith(("_files/", "_penstock/_files/")):
+                continue
             assert stat.key.endswith(".parquet"), f"left in quarantine: {stat.key}"
             assert not stat.key.startswith("_"), f"left in quarantine: {stat.key}"
             rows = rows_in(quarantine, stat.key)

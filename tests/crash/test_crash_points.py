@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import pytest
 from crash_nursery import KILLED, Nursery
-from crash_scene import FIRST, LATER, Kind, Mode, Scene
+from crash_scene import DAMAGED, FIRST, LATER, Kind, Mode, Scene
 
 SHOWN = 600  # characters of each failure
 SHARDS = 4  # the parts that a long list of points is cut into, for workers that run at once
@@ -142,6 +142,16 @@ class Killed:
         ready = self.loaded(nursery, Scene(place / "ready", kind, mode).make(*FIRST)).add(*LATER)
         self.survive(nursery, ready, ["run"], 0)
 
+    def land(self, place: Path, nursery: Nursery, kind: Kind, mode: Mode) -> None:
+        """A run that finds files in the landing area, put there by others."""
+        ready = Scene(place / "ready", kind, mode, source="land").make().drop(*FIRST)
+        self.survive(nursery, ready, ["run"], 0)
+
+    def damaged(self, place: Path, nursery: Nursery, kind: Kind, mode: Mode) -> None:
+        """Files that are refused whole are set aside once."""
+        ready = Scene(place / "ready", kind, mode).make(*FIRST[2:], *DAMAGED)
+        self.survive(nursery, ready, ["run"], 0)
+
     def rebuild(self, place: Path, nursery: Nursery, kind: Kind, mode: Mode) -> None:
         """A rebuild changes nothing, whether or not it was in time."""
         ready = self.loaded(nursery, Scene(place / "ready", kind, mode).make(*FIRST))
@@ -177,6 +187,9 @@ class TestSample(Killed):
     def test_second_run(self, place: Path, nursery: Nursery) -> None:
         self.second(place, nursery, "duckdb", "merge")
 
+    def test_damaged_files(self, place: Path, nursery: Nursery) -> None:
+        self.damaged(place, nursery, "duckdb", "append")
+
     def test_rebuild(self, place: Path, nursery: Nursery) -> None:
         self.rebuild(place, nursery, "parquet", "append")
 
@@ -210,6 +223,12 @@ class TestEveryChange(Killed):
 
     def test_second_run(self, place: Path, nursery: Nursery, kind: Kind, mode: Mode) -> None:
         self.second(place, nursery, kind, mode)
+
+    def test_files_put_into_land(self, place: Path, nursery: Nursery, kind: Kind, mode: Mode) -> None:
+        self.land(place, nursery, kind, mode)
+
+    def test_damaged_files(self, place: Path, nursery: Nursery, kind: Kind, mode: Mode) -> None:
+        self.damaged(place, nursery, kind, mode)
 
     def test_rebuild(self, place: Path, nursery: Nursery, kind: Kind, mode: Mode) -> None:
         self.rebuild(place, nursery, kind, mode)
