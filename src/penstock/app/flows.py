@@ -107,7 +107,11 @@ def _format_of(file: str, spec: TableSpec) -> Format:
 
 def holder() -> str:
     """Who we are, for the lock: user, machine and process."""
-    return f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}"
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # containers run under numbers that have no name
+        user = f"user {os.getuid()}"
+    return f"{user}@{socket.gethostname()}, process {os.getpid()}"
 
 
 def new_load_id() -> str:
