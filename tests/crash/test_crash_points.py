@@ -51,14 +51,13 @@ def around_changes(calls: Sequence[str]) -> list[Point]:
 
 
 def sample(calls: Sequence[str]) -> list[Point]:
-    """Around one change of each kind: the second of its kind, where files are done and files are not."""
+    """After one change of each kind: the second of its kind, where files are done and files are not."""
     kinds: dict[tuple[str, ...], list[int]] = {}
     for n in _changes(calls):
         name, where, *about = calls[n - 1].split()[1:]
         slip = bool(about) and "_penstock/" in about[-1]
         kinds.setdefault((name, where, str(slip)), []).append(n)
-    chosen = sorted(found[min(1, len(found) - 1)] for found in kinds.values())
-    return [(n, when) for n in chosen for when in ("before", "after")]
+    return [(n, "after") for n in sorted(found[min(1, len(found) - 1)] for found in kinds.values())]
 
 
 def _changes(calls: Sequence[str]) -> list[int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
+import pwd
+import socket
 import subprocess
 import sys
 import time
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from crash_scene import FIRST, Kind, Scene
+
+from penstock.app.flows import holder
 
 PATIENCE_S = 60.0
 KINDS: tuple[Kind, ...] = ("duckdb", "parquet")
@@ -45,7 +48,7 @@ def test_the_second_is_refused_or_waits(place: Path, kind: Kind) -> None:
         code, said = end(start(scene))
         assert code == 3, said
         assert f"process {first.pid}" in said
-        assert getpass.getuser() in said
+        assert f"@{socket.gethostname()}" in said
         assert waiting.poll() is None, "it did not wait"
     finally:
         go_on.touch()
@@ -65,3 +68,11 @@ def test_several_at_once(place: Path, kind: Kind) -> None:
     assert codes[0] == 0, ended
     assert all("another run" in said for code, said in ended if code == 3), ended
     scene.check()
+
+
+def test_a_user_who_has_no_name_can_hold_a_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Containers run under numbers that no list of users has."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    assert holder().startswith("user ")
