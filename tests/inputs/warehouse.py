@@ -47,7 +47,8 @@ def read(session: Any, table: str = "t") -> Stored:
     literal = "'" + table.replace("'", "''") + "'"
     shapes = session.show(
         None,
-        sql=f"SELECT columns FROM _penstock_schema WHERE table_name = {literal} ORDER BY version DESC LIMIT 1",
+        sql=f"SELECT columns FROM _penstock_schema WHERE table_name = {literal} "
+        "ORDER BY version DESC LIMIT 1",
     )
     layout = json.loads(shapes.column("columns")[0].as_py())
     rows = session.show(None, sql=f"SELECT * FROM {quoted}").combine_chunks()
