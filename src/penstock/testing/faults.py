@@ -250,6 +250,10 @@ class FaultyTransaction:
         """As the transaction's own."""
         return self._call("keys", table, lambda: self.inner.keys(table, columns))
 
+    def clashes(self, table: str, columns: Sequence[str], keys: pa.RecordBatchReader) -> pa.Table:
+        """As the transaction's own."""
+        return self._call("clashes", table, lambda: self.inner.clashes(table, columns, keys))
+
     def forget(self, tables: Sequence[str] | None) -> None:
         """As the transaction's own."""
         return self._call("forget", "", lambda: self.inner.forget(tables))
