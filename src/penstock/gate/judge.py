@@ -18,6 +18,7 @@ import pyarrow as pa
 from penstock.errors import RefusedError, suggest
 from penstock.gate.rules import ROW, RowRules, Rule, cell_of, compile_rules, identifier, lookups, names_in_sql
 from penstock.gate.verdict import Action, Broken
+from penstock.records.text import to_text
 from penstock.schema.table import Table
 
 _ORDER = list(Action)
@@ -87,18 +88,21 @@ class Judge:
         if not broken:
             return Judged(batch, None, (), {})
         counts: Counter[str] = Counter()
-        refused = []
+        gone: dict[int, Action] = {}
+        told: dict[Rule, list[int]] = {}
         for row, *marks in broken:
             rules = [rule for rule, good in zip(self.rules, marks, strict=True) if not good]
             counts.update(rule.id for rule in rules)
             action = max((rule.action for rule in rules), key=_ORDER.index)
             if action is not Action.ALLOW:
-                refused.append(Refused(row, action, tuple(self._say(rule, batch, row) for rule in rules)))
-        if not refused:
+                gone[row] = action
+                for rule in rules:
+                    told.setdefault(rule, []).append(row)
+        if not gone:
             return Judged(batch, None, (), counts)
-        gone = {r.row for r in refused}
+        refused = self._refused(batch, gone, told)
         kept = [i for i in range(batch.num_rows) if i not in gone]
-        return Judged(batch.take(pa.array(kept, pa.int64())), kept, tuple(refused), counts)
+        return Judged(batch.take(pa.array(kept, pa.int64())), kept, refused, counts)
 
     def _broken(self, batch: pa.RecordBatch, cursor: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
         names = [self._renamed[name] for name in batch.schema.names]
@@ -114,14 +118,26 @@ class Judge:
         finally:
             cursor.unregister("penstock_batch")
 
-    def _say(self, rule: Rule, batch: pa.RecordBatch, row: int) -> Broken:
-        if rule.column is None or rule.column not in batch.schema.names:
-            return Broken(rule.name, rule.column, None)
-        column = self.table.column(rule.column)
-        if column is not None and column.sensitive:
-            return Broken(rule.name, rule.column, "***")
-        value = batch.column(rule.column)[row].as_py()
-        return Broken(rule.name, rule.column, None if value is None else str(value)[:_SHOWN])
+    def _refused(
+        self, batch: pa.RecordBatch, gone: Mapping[int, Action], told: Mapping[Rule, list[int]]
+    ) -> tuple[Refused, ...]:
+        """The refused rows in order, each with what it broke in the order of the rules."""
+        broken: dict[int, list[Broken]] = {row: [] for row in gone}
+        for rule in self.rules:
+            rows = told.get(rule, [])
+            for row, value in zip(rows, self._values(rule, batch, rows), strict=True):
+                broken[row].append(Broken(rule.name, rule.column, value))
+        return tuple(Refused(row, action, tuple(broken[row])) for row, action in gone.items())
+
+    def _values(self, rule: Rule, batch: pa.RecordBatch, rows: list[int]) -> list[str | None]:
+        """What some rows have in a rule's column, as people see it."""
+        column = self.table.column(rule.column) if rule.column is not None else None
+        if column is None or column.name not in batch.schema.names:
+            return [None] * len(rows)
+        if column.sensitive:
+            return ["***"] * len(rows)
+        texts = to_text(batch.column(column.name).take(pa.array(rows, pa.int64())), column.type)
+        return [None if text is None else text[:_SHOWN] for text in texts.to_pylist()]
 
     def _wrong_sql(self, error: duckdb.Error, cursor: duckdb.DuckDBPyConnection) -> RefusedError:
         for rule in self.rules:

@@ -127,13 +127,20 @@ def _value_rules(cell: str, column: Column, i: int) -> Iterator[tuple[str, str]]
         yield "minimum", f"({cell} >= {literal(column.minimum, kind)}{guard})"
     if column.maximum is not None:
         yield "maximum", f"({cell} <= {literal(column.maximum, kind)}{guard})"
-    length = f"len({cell})" if isinstance(kind, List) else f"length({text})"
+    length = _length(cell, text, kind)
     if column.min_length is not None:
         yield "min_length", f"{length} >= {int(column.min_length)}"
     if column.max_length is not None:
         yield "max_length", f"{length} <= {int(column.max_length)}"
     if column.foreign_key is not None:
         yield "foreign_key", f"{cell} IN (SELECT k FROM penstock_keys_{i})"
+
+
+def _length(cell: str, text: str, kind: DataType) -> str:
+    """The items of a list, the bytes of binary data, the characters of everything else."""
+    if isinstance(kind, List):
+        return f"len({cell})"
+    return f"octet_length({cell})" if kind == t.BINARY else f"length({text})"
 
 
 def cell_of(i: int) -> str:
@@ -174,10 +181,12 @@ _SQL = {
 
 def sql_type(kind: DataType) -> str:
     """The type that a bound of a column is compared as; numbers as they are written, never rounded."""
-    if t.is_integer(kind) or isinstance(kind, Decimal):
-        return "DECIMAL(38,9)" if isinstance(kind, Decimal) else "HUGEINT"
+    if isinstance(kind, Decimal):
+        return f"DECIMAL({kind.precision},{kind.scale})"
+    if t.is_integer(kind):
+        return "HUGEINT"
     if isinstance(kind, Timestamp):
-        return "TIMESTAMPTZ" if kind.zone else "TIMESTAMP"
+        return ("TIMESTAMPTZ" if kind.zone else "TIMESTAMP") + ("_NS" if kind.unit == "ns" else "")
     return _SQL.get(kind.kind, "VARCHAR") if isinstance(kind, Scalar) else "VARCHAR"
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -21,7 +22,10 @@ from penstock.schema.types import JSON, DataType, List, Struct
 
 _ODD_FLOAT = r"e|\A-?0\.0000"
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
-_FRACTION_OF_ZEROS = r"\.0+(Z?)\z"
+_TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_CYCLE_S = 146_097 * 86_400
+"""After 400 years the calendar repeats."""
+_FRACTION_OF_ZEROS = r"\.0+\z"
 
 
 def to_text(column: Any, read_as: DataType | None = None) -> Any:  # Any: pyarrow is untyped
@@ -166,14 +170,31 @@ def _rewritten(text: Any, mask: Any, rewrite: Callable[[str], str]) -> Any:
 
 
 def _timestamps(column: Any) -> Any:
-    if column.type.tz is not None:
-        column = column.cast(pa.timestamp(column.type.unit, "UTC"))
-    text = pc.replace_substring(_plain(column), " ", "T", max_replacements=1)
-    return pc.replace_substring_regex(text, _FRACTION_OF_ZEROS, r"\1")
+    unit, zone = column.type.unit, column.type.tz
+    ticks = column.cast(pa.int64())
+    plain = _plain(ticks.cast(pa.timestamp(unit)))  # Arrow writes far years with a zone wrongly
+    text = pc.replace_substring(plain, " ", "T", max_replacements=1)
+    text = pc.replace_substring_regex(text, _FRACTION_OF_ZEROS, "")
+    far = pc.fill_null(pc.starts_with(plain, "<"), False)  # and has no words for those without one
+    if pc.any(far).as_py():
+        words = [_far(tick, _TICKS[unit]) for tick in ticks.filter(far).to_pylist()]
+        text = pc.replace_with_mask(text, far, pa.array(words, pa.string()))
+    return text if zone is None else pc.binary_join_element_wise(text, "Z", "")
+
+
+def _far(ticks: int, second: int) -> str:
+    """A time of the Gregorian calendar in a year that Arrow does not write. Units: `second` in ticks."""
+    seconds, fraction = divmod(ticks, second)
+    cycles, seconds = divmod(seconds, _CYCLE_S)
+    near = datetime(1970, 1, 1) + timedelta(seconds=seconds)  # noqa: DTZ001 - the zone is added as text
+    year = near.year + 400 * cycles
+    digits = f".{fraction:0{len(str(second)) - 1}}".rstrip("0").rstrip(".") if fraction else ""
+    sign = "-" if year < 0 else ""
+    return f"{sign}{abs(year):04}-{near:%m-%dT%H:%M:%S}{digits}"
 
 
 def _times(column: Any) -> Any:
-    return pc.replace_substring_regex(_plain(column), _FRACTION_OF_ZEROS, r"\1")
+    return pc.replace_substring_regex(_plain(column), _FRACTION_OF_ZEROS, "")
 
 
 def _bytes(column: Any) -> Any:
