@@ -35,7 +35,7 @@ _SMALLEST = {Kind.FLOAT32: 1.1754944e-38, Kind.FLOAT64: 2.2250738585072014e-308}
 def scalar_cast(to: DataType, guessed: bool) -> Cast:
     """What turns texts into values of a scalar type; `guessed` as in `records.cast.cast_text`."""
     if isinstance(to, Decimal):
-        return partial(decimal_from_text, to=to)
+        return partial(decimal_from_text, to=to, guessed=guessed)
     if isinstance(to, Timestamp):
         return partial(_timestamp_from_text, to=to)
     if t.is_integer(to):
@@ -93,9 +93,11 @@ def integers_in_range(values: Any, arrow: Any) -> Any:
     return kept(wide, inside).cast(arrow)
 
 
-def decimal_from_text(column: Any, to: Decimal) -> Any:
+def decimal_from_text(column: Any, to: Decimal, guessed: bool = False) -> Any:
     """Texts as decimals; a fraction longer than the scale must end in zeros."""
     arrow = to_arrow(to)
+    if guessed:
+        column = kept(column, pc.invert(pc.match_substring_regex(column, _ZERO_LED)))
     fits = rf"\A[-+]?0*[0-9]{{0,{to.precision - to.scale}}}(?:\.[0-9]{{0,{to.scale}}}0*)?\z|[eE]"
     try:
         return column.cast(arrow)

@@ -19,6 +19,7 @@ from penstock.schema.table import Table
 from penstock.schema.types import DataType, Decimal, List, Struct
 
 SHOWN_CHARACTERS = 200
+TOO_DEEP = "nested too deeply"
 
 _anything = msgspec.json.Decoder(float_hook=Exact)
 _raw_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -53,16 +54,21 @@ def reason_of(line: bytes) -> str:
     except json.JSONDecodeError as error:
         return f"{error.msg} at character {error.pos + 1}"
     except RecursionError:
-        return "nested too deeply"
+        return TOO_DEEP
     if value == {}:
         return "an object without keys, and no column is known yet"
     if not isinstance(value, dict):
         return f"{'null' if value is None else type(value).__name__} where an object is wanted"
     try:
+        json.dumps(value, ensure_ascii=False).encode()
         msgspec.json.decode(line)
+    except UnicodeEncodeError:
+        return "a lone surrogate, which is half a character"
     except msgspec.DecodeError as error:
         return str(error)
-    return "the parser refused it (a lone surrogate, or a number out of range)"
+    except RecursionError:
+        return TOO_DEEP
+    return "the parser refused it (a number out of range?)"
 
 
 def twins_in(line: bytes) -> str | None:

@@ -7,7 +7,7 @@ and for the records that the vectorised parser refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal as Exact
 from decimal import InvalidOperation
@@ -18,6 +18,11 @@ from penstock.schema import types as t
 from penstock.schema.types import DataType, Decimal, Kind, List, Scalar, Struct, Timestamp, merge
 
 EXACT_INTEGERS = 2**53
+LEVELS = 12
+"""How deep lists and objects are types of their own; what lies deeper is JSON.
+
+Engines take exponentially longer to read lists with every level.
+"""
 _RANGES = {
     Kind.INT8: range(-(2**7), 2**7), Kind.INT16: range(-(2**15), 2**15),
     Kind.INT32: range(-(2**31), 2**31), Kind.INT64: range(-(2**63), 2**63),
@@ -28,33 +33,40 @@ _STAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(Z|[+-
 _DIGITS_OF = {"us": 6, "ns": 9}
 
 
-def types_of(record: Mapping[str, Any], known: Mapping[str, DataType]) -> dict[str, DataType]:
-    """What one decoded record brings, by column: `null` where its value fits the known type."""
-    return {k: type_of(v, known.get(k, t.NULL)) for k, v in record.items()}
+def types_of(
+    record: Mapping[str, Any], known: Mapping[str, DataType], declared: Collection[str] = ()
+) -> dict[str, DataType]:
+    """What one decoded record brings, by column: `null` where its value fits the known type.
+
+    The decimals of `declared` columns may come as text; where decimals were only seen, text is text.
+    """
+    return {k: type_of(v, known.get(k, t.NULL), seen=k not in declared) for k, v in record.items()}
 
 
-def type_of(value: Any, known: DataType = t.NULL) -> DataType:  # Any: decoded JSON
+def type_of(
+    value: Any,  # decoded JSON
+    known: DataType = t.NULL,
+    level: int = 0,
+    *,
+    seen: bool = False,
+) -> DataType:
     """The type that a decoded JSON value brings to a column of type `known`; `null` if it fits.
 
     Floats come as `decimal.Decimal` of their text. Text that is an ISO 8601 date or timestamp
-    shows as such. A number beyond 2^53 that no float holds exactly shows as a decimal.
+    shows as such. A number beyond 2^53 that no float holds exactly shows as a decimal. `level` is
+    how many lists and objects the value lies in; `seen` says that `known` was not declared.
     """
     if value is None:
         return t.NULL
-    if isinstance(value, list):
-        return _type_of_list(value, known)
-    if isinstance(value, dict):
-        if known == t.JSON:
-            return t.NULL
-        fields = dict(known.fields) if isinstance(known, Struct) else {}
-        return Struct(tuple((k, type_of(v, fields.get(k, t.NULL))) for k, v in value.items()))
-    if known != t.NULL and fits(value, known):
+    if isinstance(value, list | dict):
+        return _type_of_nested(value, known, level, seen)
+    if known != t.NULL and fits(value, known) and not (seen and _is_quoted(value, known)):
         return t.NULL
     if isinstance(value, bool):
         return t.BOOL
     if isinstance(value, int):
         return _type_of_integer(value, known)
-    return _type_of_float(value) if isinstance(value, Exact) else _type_of_text(value)
+    return _type_of_float(value) if isinstance(value, Exact) else _type_of_text(value, known)
 
 
 def fits(value: Any, known: DataType) -> bool:  # Any: decoded JSON
@@ -72,6 +84,10 @@ def fits(value: Any, known: DataType) -> bool:  # Any: decoded JSON
     if known == t.BOOL:
         return isinstance(value, bool)
     return known == t.JSON or (isinstance(value, str) and _fits_text(value, known.kind))
+
+
+def _is_quoted(value: Any, known: DataType) -> bool:  # Any: decoded JSON
+    return isinstance(known, Decimal) and isinstance(value, str)
 
 
 def _fits_decimal(value: Any, known: Decimal) -> bool:  # Any: decoded JSON
@@ -113,11 +129,16 @@ def _fits_text(value: str, kind: Kind) -> bool:
 
 def _fits_stamp(value: str, known: Timestamp) -> bool:
     stamp = _STAMP.fullmatch(value)
-    if not stamp or bool(stamp[1]) != known.zone:
+    if not stamp or bool(stamp[1]) != known.zone or _is_out_of_reach(value, known):
         return False
     if len(value.partition(".")[2].rstrip("Z").split("+")[0].split("-")[0]) > _DIGITS_OF[known.unit]:
         return False
     return _is_instant(value)
+
+
+def _is_out_of_reach(value: str, known: DataType) -> bool:
+    """Whether a date or time lies in a year that nanoseconds do not reach, if `known` counts them."""
+    return isinstance(known, Timestamp) and known.unit == "ns" and not 1678 <= int(value[:4]) <= 2261
 
 
 def _is_instant(value: str) -> bool:
@@ -128,13 +149,20 @@ def _is_instant(value: str) -> bool:
     return True
 
 
-def _type_of_list(value: list[Any], known: DataType) -> DataType:  # Any: decoded JSON
+def _type_of_nested(value: Any, known: DataType, level: int, seen: bool) -> DataType:  # Any: decoded JSON
     if known == t.JSON:
         return t.NULL
+    if level >= LEVELS and not t.is_nested(known):
+        return t.JSON
+    if isinstance(value, dict):
+        fields = dict(known.fields) if isinstance(known, Struct) else {}
+        found = ((k, type_of(v, fields.get(k, t.NULL), level + 1, seen=seen)) for k, v in value.items())
+        return Struct(tuple(found))
     inner = known.item if isinstance(known, List) else t.NULL
     item: DataType = t.NULL
     for v in value:
-        item = merge(item, type_of(v, merge(inner, item) if inner == t.NULL else inner))
+        so_far = merge(inner, item) if inner == t.NULL else inner
+        item = merge(item, type_of(v, so_far, level + 1, seen=seen))
     return List(item)
 
 
@@ -160,11 +188,11 @@ def _decimal(digits: int, scale: int) -> DataType:
     return Decimal(wide, scale) if wide <= t.MAX_PRECISION else t.TEXT
 
 
-def _type_of_text(value: str) -> DataType:
+def _type_of_text(value: str, known: DataType) -> DataType:
     if len(value) == 10 and _DATE.fullmatch(value):
-        return t.DATE if _fits_text(value, Kind.DATE) else t.TEXT
+        return t.DATE if _fits_text(value, Kind.DATE) and not _is_out_of_reach(value, known) else t.TEXT
     if 19 <= len(value) <= 32 and "T" in value and (stamp := _STAMP.fullmatch(value)):
         for kind in (Timestamp(bool(stamp[1])), Timestamp(bool(stamp[1]), "ns")):
             if _fits_stamp(value, kind):
-                return kind
+                return t.TEXT if _is_out_of_reach(value, known) else kind
     return t.TEXT

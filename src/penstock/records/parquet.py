@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from penstock.errors import RefusedError
 from penstock.records.cast import cast_text, widen
 from penstock.records.chunk import Chunk, Growth, Parsed
+from penstock.records.observe import LEVELS
 from penstock.records.settle import Fit, Rows, present, settle
 from penstock.records.text import json_rows
 from penstock.schema import types as t
@@ -84,22 +85,27 @@ def count_rows(stream: BinaryIO) -> int:
         return int(file.metadata.num_rows)
 
 
-def kind_of(arrow: Any) -> DataType:
+def kind_of(arrow: Any, level: int = 0) -> DataType:
     """The column type of an Arrow type, UUID and JSON extensions told apart at any depth.
 
+    `level` is how many lists and objects the values lie in; those too deep become JSON.
     Raises: TypeError for a type that is not carried.
     """
     if isinstance(arrow, pa.BaseExtensionType):
-        return _EXTENSIONS.get(arrow.extension_name) or kind_of(arrow.storage_type)
+        return _EXTENSIONS.get(arrow.extension_name) or kind_of(arrow.storage_type, level)
     if pa.types.is_dictionary(arrow):
-        return kind_of(arrow.value_type)
+        return kind_of(arrow.value_type, level)
+    if not pa.types.is_nested(arrow):
+        return from_arrow(arrow)
+    if level >= LEVELS:
+        from_arrow(arrow)  # raises for what cannot be carried
+        return t.JSON
     if pa.types.is_struct(arrow):
-        return Struct(tuple((f.name, kind_of(f.type)) for f in arrow))
+        return Struct(tuple((f.name, kind_of(f.type, level + 1)) for f in arrow))
     if pa.types.is_map(arrow):
-        return List(Struct((("key", kind_of(arrow.key_type)), ("value", kind_of(arrow.item_type)))))
-    if pa.types.is_nested(arrow):
-        return List(kind_of(arrow.value_type))
-    return from_arrow(arrow)
+        entry = (("key", kind_of(arrow.key_type, level + 2)), ("value", kind_of(arrow.item_type, level + 2)))
+        return List(Struct(entry))
+    return List(kind_of(arrow.value_type, level + 1))
 
 
 def _fit(column: Any, known: Column | None, table: Table, contract: Contract) -> Fit:

@@ -21,6 +21,7 @@ from penstock.errors import ContractError
 from penstock.records.broken import Broken
 from penstock.records.chunk import UNKNOWN_COLUMN, UNPARSABLE, WRONG_TYPE, Bad, Growth, Parsed
 from penstock.records.lines import (
+    TOO_DEEP,
     decoded,
     is_typed,
     prune,
@@ -75,6 +76,7 @@ class Salvage:
         self.wire = wire
         self.first_row = first_row
         self.known = {c.name: c.type for c in table.columns}
+        self.declared = {c.name for c in table.columns if c.declared}
         self.sensitive = {c.name for c in table.columns if c.sensitive}
 
     def parse(self, data: bytes) -> Parsed | Growth:
@@ -97,7 +99,7 @@ class Salvage:
         looked = 0
         for line in lines:
             record = decoded(line)
-            if isinstance(record, dict):
+            if isinstance(record, dict) and twins_in(line) is None:
                 for name, kind in types_of(record, {}).items():
                     seen[name] = merge(seen.get(name, t.NULL), kind)
                 looked += 1
@@ -109,16 +111,18 @@ class Salvage:
 
     def _read(self, lines: list[bytes], places: range | list[int], kept: _Kept) -> None:
         """Read the lines at `places`: at once if they fit, else in pieces, else one by one."""
-        if not self.wire.raw_json and self._at_once(lines, places, kept):
+        vectorised = self.known and not self.wire.raw_json  # a batch without columns counts no rows
+        if vectorised and self._at_once(lines, places, kept):
             return
         size = max(len(places) // PIECES, 1)
         for start in range(0, len(places), size):
             piece = places[start : start + size]
-            if self.wire.raw_json or not self._at_once(lines, piece, kept):
+            if not vectorised or not self._at_once(lines, piece, kept):
                 self._one_by_one(lines, piece, kept)
 
     def _at_once(self, lines: list[bytes], places: range | list[int], kept: _Kept) -> bool:
-        read = read_lines(b"\n".join([lines[i] for i in places]), self.wire)
+        data = b"\n".join([lines[i] for i in places])
+        read = None if self.wire.may_quote_numbers(data) else read_lines(data, self.wire)
         if read is None:
             return False
         at = list(places[: read.rows]) if read.offsets is None else [places[i] for i in read.offsets]
@@ -149,7 +153,8 @@ class Salvage:
             line = lines[i]
             if not line or line.isspace():
                 continue
-            if not self.wire.raw_json and is_typed(decoder, line, decimals):
+            plain = self.known and not self.wire.raw_json and not self.wire.may_quote_numbers(line)
+            if plain and is_typed(decoder, line, decimals):
                 good.append(_Line(i, line))
             elif (fitted := self._examine(line, i, kept)) is not None:
                 good.append(_Line(i, fitted, examined=True))
@@ -208,13 +213,21 @@ class Salvage:
 
     def _examine(self, line: bytes, place: int, kept: _Kept) -> bytes | None:
         """The line as it may go on, perhaps rewritten; None when it is bad (and says so)."""
+        try:
+            return self._examined(line, place, kept)
+        except RecursionError:
+            kept.bad.append(Bad(place, Broken(UNPARSABLE, None, TOO_DEEP)))
+            return None
+
+    def _examined(self, line: bytes, place: int, kept: _Kept) -> bytes | None:
         record = decoded(line)
         if not isinstance(record, dict) or not (record or self.known):
             kept.bad.append(Bad(place, Broken(UNPARSABLE, None, reason_of(line))))
             return None
-        ruling = rule_on(self.table, self.contract, types_of(record, self.known))
-        if ruling.grow:
-            raise _GrowthNeededError(ruling.grow)
+        if (twins := twins_in(line)) is not None:
+            kept.bad.append(Bad(place, Broken(UNPARSABLE, None, twins)))
+            return None
+        ruling = rule_on(self.table, self.contract, types_of(record, self.known, self.declared))
         for rule, found in ((UNKNOWN_COLUMN, ruling.columns), (WRONG_TYPE, ruling.types)):
             for name, mode in found.items():
                 if mode is Mode.FREEZE:
@@ -223,12 +236,11 @@ class Salvage:
                     value = "***" if name in self.sensitive else shown(record[name])
                     kept.bad.append(Bad(place, Broken(rule, name, value), mode))
                     return None
-        return self._refit(line, place, ruling, kept)
+        if ruling.grow:
+            raise _GrowthNeededError(ruling.grow)
+        return self._refit(line, ruling, kept)
 
-    def _refit(self, line: bytes, place: int, ruling: Ruling, kept: _Kept) -> bytes | None:
-        if (twins := twins_in(line)) is not None:
-            kept.bad.append(Bad(place, Broken(UNPARSABLE, None, twins)))
-            return None
+    def _refit(self, line: bytes, ruling: Ruling, kept: _Kept) -> bytes:
         values = raw_object(line)
         for name in ruling.columns:
             kept.discarded[name] += 1

@@ -8,6 +8,7 @@ Rows that look wrong after the parse are `suspects`: the salvage looks at those 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from penstock.records.cast import cast_text
 from penstock.records.observe import EXACT_INTEGERS
 from penstock.schema import types as t
 from penstock.schema.arrow import arrow_schema, to_arrow
-from penstock.schema.table import Table
+from penstock.schema.table import Column, Table
 from penstock.schema.types import DataType, Decimal, List, Struct
 
 # pyarrow ships no types: its values are Any in this module.
@@ -34,7 +35,8 @@ class Wire:
 
     `asked` is the schema that is asked for, `target` the table's; `casts` are the columns in which
     the two differ; `floats` those that hold floats at any depth; `raw_json` says that some column
-    holds JSON text at some depth, which the parser cannot give.
+    holds JSON text at some depth, which the parser cannot give, or decimals in lists or objects that
+    were not declared: the parser would take texts for them. `quoted` finds such texts elsewhere.
     """
 
     asked: Any
@@ -42,6 +44,11 @@ class Wire:
     casts: Mapping[str, DataType]
     floats: tuple[str, ...]
     raw_json: bool
+    quoted: re.Pattern[bytes] | None
+
+    def may_quote_numbers(self, data: bytes) -> bool:
+        """Whether some text may stand where a number was seen so far, and must not become one."""
+        return self.quoted is not None and self.quoted.search(data) is not None
 
 
 @lru_cache(maxsize=64)
@@ -53,8 +60,24 @@ def wire_of(table: Table) -> Wire:
         target=arrow_schema(table),
         casts={c.name: c.type for c in table.columns if c.type != t.NULL and needs_cast(c.type)},
         floats=tuple(c.name for c in table.columns if holds(c.type, t.is_float)),
-        raw_json=any(holds(c.type, lambda k: k == t.JSON) for c in table.columns),
+        raw_json=any(holds(c.type, lambda k: k == t.JSON) or _hides_decimals(c) for c in table.columns),
+        quoted=_quoted_pattern([c.name for c in table.columns if _is_seen_decimal(c)]),
     )
+
+
+def _is_seen_decimal(column: Column) -> bool:
+    return isinstance(column.type, Decimal) and not column.declared
+
+
+def _hides_decimals(column: Column) -> bool:
+    nested = t.is_nested(column.type) and not column.declared
+    return nested and holds(column.type, lambda k: isinstance(k, Decimal))
+
+
+def _quoted_pattern(names: Sequence[str]) -> re.Pattern[bytes] | None:
+    """What finds a text behind one of these keys, or a key that may be one of them in disguise."""
+    keys = [re.escape(json.dumps(name, ensure_ascii=False).encode()) for name in names]
+    return re.compile(rb'(?:%b)\s*:\s*"|\\[u/]' % b"|".join(keys)) if keys else None
 
 
 def wire_type(kind: DataType, *, nested: bool = False) -> Any:
