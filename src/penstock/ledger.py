@@ -7,6 +7,7 @@ Pure: no store or destination is touched here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,8 @@ LOADS_TABLE = "_penstock_loads"
 STATE_TABLE = "_penstock_state"
 SCHEMA_TABLE = "_penstock_schema"
 LOAD_ID = "_penstock_load_id"
+
+_DIGITS = re.compile(r"(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,13 @@ def waiting(facts: Facts, found: Iterable[Waiting]) -> tuple[Waiting, ...]:
     not finished.
     """
     todo = (w for w in found if w.in_land or w.key not in facts.done)
-    return tuple(sorted(todo, key=lambda w: (w.landed_at, w.key)))
+    return tuple(sorted(todo, key=landing_order))
+
+
+def landing_order(file: Waiting | LedgerFile) -> tuple[int, list[str | int]]:
+    """Sorts files as they landed: by landing time, then by key, in which `_2` comes before `_10`."""
+    texts = _DIGITS.split(file.key)
+    return file.landed_at, [int(text) if number % 2 else text for number, text in enumerate(texts)]
 
 
 def reconcile(files: Sequence[LedgerFile], written: Mapping[str, int]) -> None:

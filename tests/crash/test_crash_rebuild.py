@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from crash_nursery import Nursery
-from crash_scene import FIRST, Scene
+from crash_scene import FIRST, Scene, source_file
 
 
 def test_a_touched_file_is_loaded_once_before_and_after_a_rebuild(place: Path, nursery: Nursery) -> None:
@@ -27,6 +27,19 @@ def test_a_touched_file_is_loaded_once_before_and_after_a_rebuild(place: Path, n
             name: numbers(rows) for name, rows in before.items()
         }
         assert len(rebuilt.files) == 2 * len(FIRST)
+
+
+def test_the_newest_of_many_files_wins_before_and_after_a_rebuild(place: Path, nursery: Nursery) -> None:
+    """Of rows with one key the last counts, also where a landing has more than ten files."""
+    files = tuple(source_file("orders", number) for number in range(12))
+    scene = Scene(place / "p", mode="merge").make(*files)
+    text = (scene.folder / "penstock.yml").read_text()
+    (scene.folder / "penstock.yml").write_text(text.replace("dedup_sort: at", ""))
+    last = {row["id"]: row for file in files for row in file.good}
+    for command in (["run"], ["rebuild", "--yes"]):
+        ended = nursery.run(scene.folder, *command)
+        assert ended.code == 0, ended.output
+        assert numbers(scene.warehouse().tables["orders"]) == sorted(row["n"] for row in last.values())
 
 
 def numbers(rows: list[dict[str, int]]) -> list[int]:

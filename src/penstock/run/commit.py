@@ -11,7 +11,7 @@ from typing import BinaryIO
 from penstock.errors import RefusedError
 from penstock.gate.arrival import DUPLICATE
 from penstock.gate.verdict import Action, Finding
-from penstock.ledger import Commit, Facts, LedgerFile, LedgerLoad, Slip, Waiting, reconcile
+from penstock.ledger import Commit, Facts, LedgerFile, LedgerLoad, Slip, Waiting, landing_order, reconcile
 from penstock.report.facts import FileDone, FileFinding, Phase, PhaseDone, PhaseStarted, TableResult
 from penstock.run.fates import Fates
 from penstock.run.flow import Flow
@@ -221,7 +221,7 @@ class Loader:
         again: Sequence[LedgerFile],
     ) -> Commit:
         schemas, changes = changed(draft.shapes)
-        ordered = sorted(rows, key=lambda r: (r.landed_at, r.key))
+        ordered = sorted(rows, key=landing_order)
         states = [slip.state for r in ordered if (slip := self._slips.get(r.key)) and slip.state]
         state = {self.flow.dataset: states[-1]} if states else {}
         load = load_row(self.flow, load_id, started_at, rows)

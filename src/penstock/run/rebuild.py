@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from penstock.ledger import Facts
+from penstock.ledger import Facts, landing_order
 from penstock.run.commit import REFUSED, Loader
 from penstock.run.flow import Flow
 from penstock.run.journal import Journal
@@ -34,7 +34,7 @@ def rebuild(
     chosen = set(tables) if tables is not None else {*facts.tables, *(w.table for w in shelf.found.values())}
     files = [
         replace(w, in_land=False)
-        for w in sorted(shelf.found.values(), key=lambda w: (w.landed_at, w.key))
+        for w in sorted(shelf.found.values(), key=landing_order)
         if w.in_raw_hist and w.table in chosen and (as_of is None or w.landed_at <= as_of)
     ]
     again = [
