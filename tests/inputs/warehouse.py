@@ -43,15 +43,13 @@ class Stored:
 
 def read(session: Any, table: str = "t") -> Stored:
     """All of a table, with the names and types that the ledger says the data had."""
-    quoted = '"' + table.replace('"', '""') + '"'
-    literal = "'" + table.replace("'", "''") + "'"
+    newest = "ORDER BY version DESC LIMIT 1"
+    name = "'" + table.replace("'", "''") + "'"
     shapes = session.show(
-        None,
-        sql=f"SELECT columns FROM _penstock_schema WHERE table_name = {literal} "
-        "ORDER BY version DESC LIMIT 1",
+        None, sql=f"SELECT columns FROM _penstock_schema WHERE table_name = {name} {newest}"
     )
     layout = json.loads(shapes.column("columns")[0].as_py())
-    rows = session.show(None, sql=f"SELECT * FROM {quoted}").combine_chunks()
+    rows = session.show(None, sql=f"SELECT * FROM {quoted(table)}").combine_chunks()
     assert set(rows.column_names) == {LOAD_ID, *(c["stored_as"] for c in layout)}
     kinds = {c["name"]: parse_type(c["type"]) for c in layout}
     columns = {c["name"]: cells(rows.column(c["stored_as"]), kinds[c["name"]]) for c in layout}
@@ -61,6 +59,11 @@ def read(session: Any, table: str = "t") -> Stored:
         [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)],
         rows.column(LOAD_ID).to_pylist(),
     )
+
+
+def quoted(name: str) -> str:
+    """A name in SQL."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def cells(column: Any, kind: DataType) -> list[Any]:
