@@ -28,7 +28,8 @@ _DIGITS = re.compile(r"(\d+)")
 class Slip:
     """Where a landed file came from; it travels with the file as JSON.
 
-    `reason` says why a file was set aside whole.
+    `reason` says why a file was set aside whole. `more` says that other files of its landing were
+    to follow.
 
     `identity` is what makes a source file the same file (address, size, version), so that it is
     taken once even if its clock is wrong. `state` is the source's state after this extract, as
@@ -44,6 +45,7 @@ class Slip:
     modified_at: float | None = None
     state: str | None = None
     reason: str | None = None
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)

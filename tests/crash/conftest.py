@@ -26,7 +26,7 @@ def place(tmp_path: Path) -> Iterator[Path]:
     and syncing to a disk is most of what a small run does.
     """
     shared = Path("/dev/shm")
-    if not os.access(shared, os.W_OK) or shutil.disk_usage(shared).free < 64 << 20:
+    if not os.access(shared, os.W_OK) or shutil.disk_usage(shared).free < 256 << 20:
         yield tmp_path
         return
     with tempfile.TemporaryDirectory(dir=shared, prefix="penstock-") as folder:

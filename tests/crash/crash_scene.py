@@ -31,7 +31,7 @@ OLD = 1_700_000_000  # when the first source file was written, in Unix seconds
 
 Row = dict[str, Any]
 Kind = Literal["duckdb", "parquet"]
-Mode = Literal["append", "merge"]
+Mode = Literal["append", "merge", "replace"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,8 @@ class Warehouse:
 class Scene:
     """A project in `folder`. `layers` and `warehouse_at` say where those lie: a folder of it, or a URL.
 
-    A `lenient` one accepts the rows that are `lost` otherwise.
+    A `lenient` one accepts the rows that are `lost` otherwise. `latest` are the files of the landing
+    that has replaced all before it.
     """
 
     folder: Path
@@ -160,6 +161,7 @@ class Scene:
     incremental: str = "identity"
     source: str = "filesystem"
     files: tuple[SourceFile, ...] = ()
+    latest: tuple[SourceFile, ...] = ()
     lenient: bool = False
     origin: Path | None = None
 
@@ -291,7 +293,8 @@ class Scene:
 
     def expected(self, table: str) -> list[Row]:
         """The rows that the table must have, by `n`."""
-        rows = [row for file in self.files if file.table == table for row in self.accepted(file)]
+        files = self.latest or self.files
+        rows = [row for file in files if file.table == table for row in self.accepted(file)]
         if self.mode == "merge":
             rows = list({row["id"]: row for row in sorted(rows, key=lambda r: r["at"])}.values())
         return sorted(rows, key=lambda r: r["n"])

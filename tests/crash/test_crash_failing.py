@@ -6,29 +6,27 @@ from pathlib import Path
 
 import pytest
 from crash_nursery import Nursery
+from crash_points import SHARDS, Point, at_each, calls_of, every, sample
 from crash_scene import FIRST, Kind, Mode, Scene
-from test_crash_points import SHARDS, SHOWN, Point, calls_of, every, sample
 
 OUTSIDE = (3, 4)  # later, or: the next run finds out
 
 
 def fail(nursery: Nursery, ready: Scene, where: list[Point], error: str) -> None:
     """Let calls fail in copies of a scene, run each copy once more, and look at it."""
-    failures = []
-    for number, when in where:
-        scene = ready.copy(ready.folder.with_name(f"at-{number}-{when}"))
+
+    def attempt(scene: Scene, point: Point) -> None:
+        number, when = point
         options = ("--fail-at", str(number), "--when", when, "--error", error)
-        try:
-            failed = nursery.run(scene.folder, "run", faults=options)
-            allowed = (0, *OUTSIDE) if error == "store" else (0, *OUTSIDE, 70)
-            assert failed.code in allowed, failed
-            assert failed.code == 0 or "error" in failed.output, failed
-            again = nursery.run(scene.folder, "run")
-            assert again.code == 0, again.output
-            scene.check()
-        except AssertionError as problem:
-            failures.append(f"{when} call {number}: {str(problem)[:SHOWN]}")
-    assert not failures, f"{len(failures)} of {len(where)} faults:\n" + "\n".join(failures)
+        failed = nursery.run(scene.folder, "run", faults=options)
+        allowed = (0, *OUTSIDE) if error == "store" else (0, *OUTSIDE, 70)
+        assert failed.code in allowed, failed
+        assert failed.code == 0 or "error" in failed.output, failed
+        again = nursery.run(scene.folder, "run")
+        assert again.code == 0, again.output
+        scene.check()
+
+    at_each(ready, where, attempt)
 
 
 @pytest.mark.parametrize(("kind", "error"), [("duckdb", "store"), ("parquet", "full")])

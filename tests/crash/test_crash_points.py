@@ -5,89 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
 from crash_nursery import KILLED, Nursery
-from crash_scene import DAMAGED, FIRST, LATER, Kind, Mode, Scene
+from crash_points import SHARDS, Point, around_changes, calls_of, every, sample, survive
+from crash_scene import DAMAGED, FIRST, LATER, Kind, Mode, Scene, source_file
 
-SHOWN = 600  # characters of each failure
-SHARDS = 4  # the parts that a long list of points is cut into, for workers that run at once
-# calls that leave the world as it was, so that a kill after one is a kill before the next
-READS = (
-    "list",
-    "stat",
-    "open",
-    "digest",
-    "offers",
-    "state",
-    "fingerprint",
-    "facts",
-    "keys",
-    "shape",
-    "write",
-)
-
-Point: TypeAlias = tuple[int, str]
-
-
-def calls_of(nursery: Nursery, scene: Scene, *command: str) -> list[str]:
-    """The port calls that a command makes in a scene, in order."""
-    log = scene.folder.with_name("calls")
-    ended = nursery.run(scene.folder, *command, faults=("--calls", str(log)))
-    assert ended.code == 0, ended.output
-    return log.read_text().splitlines()
-
-
-def every(calls: Sequence[str]) -> list[Point]:
-    """Before and after each call; before a call is after the one before it, unless that changed something."""
-    before = [(n, "before") for n in _changes(calls)]
-    return [*before, *((n, "after") for n in range(1, len(calls) + 1))]
-
-
-def around_changes(calls: Sequence[str]) -> list[Point]:
-    """Before and after each call that changes something."""
-    return [(n, when) for n in _changes(calls) for when in ("before", "after")]
-
-
-def sample(calls: Sequence[str]) -> list[Point]:
-    """After one change of each kind: the second of its kind, where files are done and files are not."""
-    kinds: dict[tuple[str, ...], list[int]] = {}
-    for n in _changes(calls):
-        name, where, *about = calls[n - 1].split()[1:]
-        slip = bool(about) and "_penstock/" in about[-1]
-        kinds.setdefault((name, where, str(slip)), []).append(n)
-    return [(n, "after") for n in sorted(found[min(1, len(found) - 1)] for found in kinds.values())]
-
-
-def _changes(calls: Sequence[str]) -> list[int]:
-    return [n for n, call in enumerate(calls, 1) if call.split()[1].partition(".")[2] not in READS]
-
-
-def survive(
-    nursery: Nursery,
-    ready: Scene,
-    command: Sequence[str],
-    where: Sequence[Point],
-    recovered: Callable[[Scene], None] = Scene.check,
-) -> None:
-    """Kill `command` in copies of a scene, run each copy once more, and look at it.
-
-    All points are tried before the test fails, so that the message shows the pattern.
-    """
-    assert where, "there is nothing to kill"
-    failures = []
-    for number, when in where:
-        scene = ready.copy(ready.folder.with_name(f"at-{number}-{when}"))
-        try:
-            killed = nursery.run(scene.folder, *command, faults=("--kill-at", str(number), "--when", when))
-            assert killed.code == KILLED, f"it was not killed: {killed}"
-            again = nursery.run(scene.folder, "run")
-            assert again.code == 0, again.output
-            recovered(scene)
-        except AssertionError as error:
-            failures.append(f"{when} call {number}: {str(error)[:SHOWN]}")
-    assert not failures, f"{len(failures)} of {len(where)} kills:\n" + "\n".join(failures)
+SNAPSHOT = (*LATER, source_file("orders", 6), source_file("people", 7))
 
 
 def either_way(scene: Scene) -> None:
@@ -237,6 +161,18 @@ class TestEveryChange(Killed):
 
     def test_replay(self, place: Path, nursery: Nursery, kind: Kind, mode: Mode) -> None:
         self.replay(place, nursery, kind, mode)
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "parquet"])
+def test_a_landing_replaces_a_table_as_a_whole(place: Path, nursery: Nursery, kind: Kind) -> None:
+    """A run that is killed while it lands leaves a part, which the rest may not replace."""
+    first = Scene(place / "ready", kind, "replace").make(source_file("orders", 9), source_file("people", 10))
+    assert nursery.run(first.folder, "run").code == 0
+    ready = replace(first.add(*SNAPSHOT), latest=SNAPSHOT)
+    calls = calls_of(nursery, ready.copy(place / "whole"), "run")
+    landing = [n for n, call in enumerate(calls, 1) if "/land " in call and ".create " in call]
+    assert len(landing) == len(SNAPSHOT)
+    survive(nursery, ready, ["run"], [(n, when) for n in landing for when in ("before", "after")])
 
 
 def test_a_source_does_not_run_ahead_of_what_has_landed(place: Path, nursery: Nursery) -> None:

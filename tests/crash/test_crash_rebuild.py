@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from crash_nursery import Nursery
@@ -40,6 +41,19 @@ def test_the_newest_of_many_files_wins_before_and_after_a_rebuild(place: Path, n
         ended = nursery.run(scene.folder, *command)
         assert ended.code == 0, ended.output
         assert numbers(scene.warehouse().tables["orders"]) == sorted(row["n"] for row in last.values())
+
+
+def test_landings_of_one_second_are_told_apart(place: Path, nursery: Nursery) -> None:
+    """A rebuild replaces a table by each landing in turn, as the runs did."""
+    scene = Scene(place / "p", mode="replace").make(source_file("orders", 0))
+    for number in (1, 2, 3):
+        assert nursery.run(scene.folder, "run").code == 0
+        latest = source_file("orders", number)
+        scene = replace(scene.add(latest), latest=(latest,))
+    for command in (["run"], ["rebuild", "--yes"]):
+        ended = nursery.run(scene.folder, *command)
+        assert ended.code == 0, ended.output
+        scene.check()
 
 
 def numbers(rows: list[dict[str, int]]) -> list[int]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from crash_nursery import KILLED, Nursery
+from crash_points import Point, at_each, calls_of, sample, survive
 from crash_scene import FIRST, Scene
-from test_crash_points import SHOWN, calls_of, sample, survive
 
 LOCK = "_penstock/lock.json"
 FEW = (".create ", ".adopt ", ".delete ", ".commit ")
@@ -41,22 +41,20 @@ def test_a_warehouse_in_a_bucket(place: Path, nursery: Nursery, s3_url: Callable
     calls = calls_of(nursery, ready.copy(place / "whole"), "run")
     locked, unlocked = (next(n for n, c in enumerate(calls, 1) if f".{w} " in c) for w in ("lock", "unlock"))
     where = [(n, when) for n, when in sample(calls) if locked < n < unlocked]
-    failures = []
-    for number, when in where:
-        scene = ready.copy(place / f"at-{number}-{when}")
-        try:
-            killed = nursery.run(scene.folder, "run", faults=("--kill-at", str(number), "--when", when))
-            assert killed.code == KILLED, f"it was not killed: {killed}"
-            refused = nursery.run(scene.folder, "run")
-            assert refused.code == 3, refused
-            assert "expires" in refused.output, refused.output
-            expire(scene)
-            again = nursery.run(scene.folder, "run")
-            assert again.code == 0, again.output
-            scene.check()
-        except AssertionError as error:
-            failures.append(f"{when} {calls[number - 1]}: {str(error)[:SHOWN]}")
-    assert not failures, f"{len(failures)} of {len(where)} kills:\n" + "\n".join(failures)
+
+    def attempt(scene: Scene, point: Point) -> None:
+        number, when = point
+        killed = nursery.run(scene.folder, "run", faults=("--kill-at", str(number), "--when", when))
+        assert killed.code == KILLED, f"it was not killed: {killed}"
+        refused = nursery.run(scene.folder, "run")
+        assert refused.code == 3, refused
+        assert "expires" in refused.output, refused.output
+        expire(scene)
+        again = nursery.run(scene.folder, "run")
+        assert again.code == 0, again.output
+        scene.check()
+
+    at_each(ready, where, attempt)
 
 
 def expire(scene: Scene) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from crash_nursery import Nursery
+from crash_points import Point, around_changes, at_each, calls_of
 from crash_scene import FIRST, Kind, Mode, Scene
-from test_crash_points import SHOWN, Point, around_changes, calls_of
 
 STOPPED = 130
 INTERRUPT = "sh -c 'kill -INT $PPID'"
@@ -15,21 +15,18 @@ INTERRUPT = "sh -c 'kill -INT $PPID'"
 
 def stop(nursery: Nursery, ready: Scene, where: list[Point]) -> None:
     """Interrupt runs of copies of a scene, run each copy once more, and look at it."""
-    failures = []
-    for number, when in where:
-        scene = ready.copy(ready.folder.with_name(f"at-{number}-{when}"))
-        try:
-            stopped = nursery.run(
-                scene.folder, "run", faults=("--do-at", str(number), INTERRUPT, "--when", when)
-            )
-            assert stopped.code == STOPPED, stopped
-            assert "run again" in stopped.output, stopped
-            again = nursery.run(scene.folder, "run")
-            assert again.code == 0, again.output
-            scene.check()
-        except AssertionError as problem:
-            failures.append(f"{when} call {number}: {str(problem)[:SHOWN]}")
-    assert not failures, f"{len(failures)} of {len(where)} interrupts:\n" + "\n".join(failures)
+
+    def attempt(scene: Scene, point: Point) -> None:
+        number, when = point
+        options = ("--do-at", str(number), INTERRUPT, "--when", when)
+        stopped = nursery.run(scene.folder, "run", faults=options)
+        assert stopped.code == STOPPED, stopped
+        assert "run again" in stopped.output, stopped
+        again = nursery.run(scene.folder, "run")
+        assert again.code == 0, again.output
+        scene.check()
+
+    at_each(ready, where, attempt)
 
 
 def test_stopped_in_the_middle_of_a_commit(place: Path, nursery: Nursery) -> None:

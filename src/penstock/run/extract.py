@@ -31,7 +31,8 @@ def extract(flow: Flow, plan: Plan, state: str | None) -> dict[str, str]:
     after = flow.source.state([step.offer for step in steps], state)
     landed = {}
     for step in steps:
-        put = _land(flow, step, after if step is steps[-1] else None)
+        last = step is steps[-1]
+        put = _land(flow, step, after if last else None, more=not last)
         landed[step.key] = put.sha256
         flow.observe(Progress(flow.pipeline, Phase.LAND, put.size_bytes))
         flow.observe(FileDone(flow.pipeline, Phase.LAND, step.table, step.key))
@@ -39,9 +40,10 @@ def extract(flow: Flow, plan: Plan, state: str | None) -> dict[str, str]:
     return landed
 
 
-def _land(flow: Flow, step: Land, state: str | None) -> Put:
+def _land(flow: Flow, step: Land, state: str | None, *, more: bool) -> Put:
     offer = step.offer
-    slip = Slip(step.key, "", 0, step.landed_at, offer.origin, offer.identity, offer.modified_at, state)
+    origin = (offer.origin, offer.identity, offer.modified_at)
+    slip = Slip(step.key, "", 0, step.landed_at, *origin, state=state, more=more)
     # whatever fails below, the slip stays: the file may be there although nobody told us
     flow.land.replace(slip_key(step.key), slip_bytes(slip))
     with _opened(flow, step) as stream:

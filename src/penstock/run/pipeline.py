@@ -72,8 +72,9 @@ def _drain_extract_drain(flow: Flow, journal: Journal) -> None:
     shelf.tidy()
     facts = flow.destination.facts(flow.pipeline)
     recover(flow, facts)
-    drained = drain(flow, shelf, facts, {}, journal)
-    journal.drained += drained
+    begun, waits = _begun(flow, shelf, facts)
+    drained = drain(flow, shelf, facts, {}, journal, without=waits)
+    journal.drained += drained + len(waits)
     if drained:
         shelf, facts = Shelf(flow), flow.destination.facts(flow.pipeline)
     there = frozenset(shelf.found)
@@ -82,11 +83,34 @@ def _drain_extract_drain(flow: Flow, journal: Journal) -> None:
     state = facts.state.get(flow.dataset)
     offers = flow.source.offers(taken, state)
     keys = there | facts.done
-    plan = plan_extract(flow.pipeline, flow.dataset, offers, int(flow.now()), keys)
+    landed_at = begun or _next_landing(flow, facts, left)
+    plan = plan_extract(flow.pipeline, flow.dataset, offers, landed_at, keys)
     landed = extract(flow, plan, state)
     journal.landed += len(landed)
-    if landed:
-        drain(flow, Shelf(flow), facts, landed, journal, without=there)
+    if landed or waits:
+        drain(flow, Shelf(flow), facts, landed, journal, without=there - waits)
+
+
+def _next_landing(flow: Flow, facts: Facts, left: Sequence[Waiting]) -> int:
+    """Now, but after every landing before: the order of landings must outlive a clock that is set back."""
+    times = [f.landed_at for f in facts.files if f.origin is not None]
+    return max(int(flow.now()), max((*times, *(w.landed_at for w in left)), default=0) + 1)
+
+
+def _begun(flow: Flow, shelf: Shelf, facts: Facts) -> tuple[int | None, frozenset[str]]:
+    """The landing that a killed run did not finish, and its files of tables that a landing replaces.
+
+    Those wait for the rest of it, or the rest would replace them.
+    """
+    left = [w for w in shelf.found.values() if w.in_land and w.key not in facts.done]
+    waits = [w for w in left if flow.table(w.table).disposition.mode is WriteMode.REPLACE]
+    if not waits:
+        return None, frozenset()
+    begun = max(w.landed_at for w in waits)
+    slips = [shelf.slip(w) for w in shelf.found.values() if w.landed_at == begun]
+    if any(slip is None or not slip.more for slip in slips):
+        return None, frozenset()
+    return begun, frozenset(w.key for w in waits if w.landed_at == begun)
 
 
 def drain(
