@@ -7,8 +7,10 @@ in a column of text; a time may be written in UTC there; in a column of JSON it 
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from base64 import b64encode
+from datetime import date, datetime, time
 from decimal import Decimal as Exact
+from math import isfinite, isnan
 from typing import Any
 
 from warehouse import Instant
@@ -20,6 +22,7 @@ from penstock.schema.types import DataType, Decimal, List, Scalar, Struct, Times
 
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?(Z|[+-]\d\d(?::?\d\d)?)?")
+_CLOCK = re.compile(r"\d\d:\d\d:\d\d(?:\.\d+)?")
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -72,8 +75,14 @@ def plain(value: Any) -> Any:
         return ("list", *(plain(item) for item in value))
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float) and not isfinite(value):
+        return "NaN" if isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, int | float | Exact):
         return _number(_exact(value))
+    if isinstance(value, bytes):
+        return _plain_text(b64encode(value).decode())
+    if isinstance(value, time):
+        return _plain_text(value.isoformat())
     if isinstance(value, date):
         return instant(f"{value.isoformat()}T00:00:00")
     return _plain_text(value) if isinstance(value, str) else value
@@ -82,6 +91,8 @@ def plain(value: Any) -> Any:
 def _plain_text(value: str) -> Any:
     if _NUMBER.fullmatch(value):
         return _number(Exact(value))
+    if _CLOCK.fullmatch(value):
+        return instant(f"1970-01-01T{value}")
     return instant(value) or instant(f"{value}T00:00:00") or value
 
 

@@ -45,7 +45,7 @@ def convert(column: Any, to: DataType, read_as: DataType | None = None) -> Any:
     if to in (t.JSON, t.TEXT):
         return to_json(column, read_as) if to == t.JSON else to_text(column, read_as)
     arrow = to_arrow(to)
-    if kind == arrow and to != t.UUID:
+    if kind == arrow and not _in_strings(to):
         return column
     if pa.types.is_null(kind):
         return pa.nulls(len(column), arrow)
@@ -57,6 +57,15 @@ def convert(column: Any, to: DataType, read_as: DataType | None = None) -> Any:
         if family(kind):
             return of_family(column, to, arrow)
     return pa.nulls(len(column), arrow)
+
+
+def _in_strings(kind: DataType) -> bool:
+    """Whether a type has values, at any depth, that travel as strings and are no text."""
+    if isinstance(kind, List):
+        return _in_strings(kind.item)
+    if isinstance(kind, Struct) and kind.fields:
+        return any(_in_strings(field) for _, field in kind.fields)
+    return kind in (t.UUID, t.JSON, Struct(()))
 
 
 def _from_extension(column: Any, to: DataType) -> Any:
@@ -126,6 +135,8 @@ def _numbers(column: Any, to: DataType, arrow: Any) -> Any:
             return decimal_from_text(to_text(column), to)
         whole = kept(column, pc.equal(pc.floor(column), column))
         return tried(whole, lambda c: c.cast(arrow))
+    if isinstance(to, Decimal):
+        column = _below(column, Exact(10) ** (to.precision - to.scale))
     try:
         return column.cast(arrow)
     except pa.ArrowInvalid:
@@ -133,6 +144,19 @@ def _numbers(column: Any, to: DataType, arrow: Any) -> Any:
             return integers_in_range(column.cast(_WIDE_INTEGER), arrow)
         scale = max(getattr(to, "scale", 0), getattr(column.type, "scale", 0))
         return tried(column, lambda c: c.cast(pa.decimal256(76, scale)).cast(arrow))
+
+
+def _below(column: Any, limit: Exact) -> Any:
+    """Numbers with null for those of `limit` or more on either side: Arrow lets them overflow."""
+    wide = column.cast(_WIDE_INTEGER) if pa.types.is_integer(column.type) else column
+    bounds = pc.min_max(wide).as_py()
+    if bounds["min"] is None or (bounds["min"] > -limit and bounds["max"] < limit):
+        return column
+    kind = pa.decimal256(76, wide.type.scale)
+    far = wide.cast(kind)
+    return kept(
+        column, pc.and_(pc.greater(far, pa.scalar(-limit, kind)), pc.less(far, pa.scalar(limit, kind)))
+    )
 
 
 def _to_floats(column: Any, to: Scalar, arrow: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal as Exact
 from functools import partial
 from typing import Any
@@ -21,6 +22,8 @@ HOUR = r"(?:[01]\d|2[0-3])"
 ZONE = rf"(?:Z|[+-]{HOUR}(?::?[0-5]\d)?)"
 _INTEGER = r"\A[-+]?[0-9]+\z"
 _NUMBER = r"\A[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\z"
+_FRACTION_ZEROS = r"(\.[0-9]*[1-9])0+\z|\.0*\z"
+_SCIENTIFIC = re.compile(_NUMBER.removeprefix(r"\A").removesuffix(r"\z"))
 _NOT_FINITE = r"(?i)\A[-+]?(?:nan|inf|infinity)\z"
 _ZERO_LED = r"\A[-+]?0[0-9]|\A\+"
 _PLAIN_UUID = r"\A[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\z"
@@ -95,15 +98,45 @@ def integers_in_range(values: Any, arrow: Any) -> Any:
 
 def decimal_from_text(column: Any, to: Decimal, guessed: bool = False) -> Any:
     """Texts as decimals; a fraction longer than the scale must end in zeros."""
-    arrow = to_arrow(to)
     if guessed:
         column = kept(column, pc.invert(pc.match_substring_regex(column, _ZERO_LED)))
-    fits = rf"\A[-+]?0*[0-9]{{0,{to.precision - to.scale}}}(?:\.[0-9]{{0,{to.scale}}}0*)?\z|[eE]"
+    scientific = pc.match_substring(column, "e", ignore_case=True)
+    if not pc.any(scientific).as_py():
+        return _plain_decimals(column, to)
+    values = _plain_decimals(kept(column, pc.invert(scientific)), to)
+    exact = [_exactly(cell, to) for cell in column.filter(scientific).to_pylist()]
+    return pc.replace_with_mask(values, pc.fill_null(scientific, False), pa.array(exact, to_arrow(to)))
+
+
+def _plain_decimals(column: Any, to: Decimal) -> Any:
+    """Texts without an exponent as decimals."""
+    arrow = to_arrow(to)
+    fits = rf"\A[-+]?0*[0-9]{{0,{to.precision - to.scale}}}(?:\.[0-9]{{0,{to.scale}}}0*)?\z"
+    longest = pc.max(pc.binary_length(column)).as_py() or 0
+    if longest + to.scale > t.MAX_PRECISION:  # Arrow would read what overflows as another number
+        column = kept(column, pc.match_substring_regex(column, fits))
+        column = pc.replace_substring_regex(column, _FRACTION_ZEROS, r"\1")
     try:
         return column.cast(arrow)
     except pa.ArrowInvalid:
         column = kept(column, pc.match_substring_regex(column, _NUMBER))
         return tried(column, lambda c: c.cast(arrow), fits)
+
+
+def _exactly(cell: str, to: Decimal) -> Exact | None:
+    """A number in scientific notation, which Arrow reads wrongly where it overflows."""
+    if not _SCIENTIFIC.fullmatch(cell):
+        return None
+    sign, digits, exponent = Exact(cell).as_tuple()
+    assert isinstance(exponent, int)
+    text = "".join(map(str, digits)).lstrip("0")
+    whole = text.rstrip("0")
+    exponent += len(text) - len(whole)
+    if not whole:
+        return Exact(0)
+    if -exponent > to.scale or len(whole) + exponent > to.precision - to.scale:
+        return None
+    return Exact((sign, tuple(map(int, whole)), exponent))
 
 
 def float_from_text(column: Any, to: DataType, guessed: bool) -> Any:

@@ -116,7 +116,7 @@ def _fit(column: Any, known: Column | None, table: Table, contract: Contract) ->
         values, misfits = cast_text(widen(column, t.TEXT)[0], known.type)
         return Fit(column, values, misfits, merge(known.type, t.TEXT) if misfits else None)
     arrow = to_arrow(known.type)
-    if column.type == arrow and known.type != t.JSON:
+    if column.type == arrow and kind == known.type:  # strings may be text or JSON
         return Fit(column, column)
     if column.null_count == len(column):
         return Fit(column, pa.nulls(len(column), arrow))
