@@ -59,7 +59,7 @@ class JsonlFormat:
         """The chunk's records as rows of `table`, or what the table must grow by first."""
         data: bytes = chunk.data
         wire = wire_of(table)
-        if table.columns and not wire.raw_json and not wire.may_quote_numbers(data):
+        if table.columns and not wire.raw_json and not wire.needs_care(data):
             read = read_lines(data, wire, chunk.lines)
             if read is not None and not read.suspects:
                 return Parsed(read.batch, read.offsets, read.batch.num_rows)

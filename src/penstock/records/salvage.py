@@ -122,7 +122,7 @@ class Salvage:
 
     def _at_once(self, lines: list[bytes], places: range | list[int], kept: _Kept) -> bool:
         data = b"\n".join([lines[i] for i in places])
-        read = None if self.wire.may_quote_numbers(data) else read_lines(data, self.wire)
+        read = None if self.wire.needs_care(data) else read_lines(data, self.wire)
         if read is None:
             return False
         at = list(places[: read.rows]) if read.offsets is None else [places[i] for i in read.offsets]
@@ -153,7 +153,7 @@ class Salvage:
             line = lines[i]
             if not line or line.isspace():
                 continue
-            plain = self.known and not self.wire.raw_json and not self.wire.may_quote_numbers(line)
+            plain = self.known and not self.wire.raw_json and not self.wire.needs_care(line)
             if plain and is_typed(decoder, line, decimals):
                 good.append(_Line(i, line))
             elif (fitted := self._examine(line, i, kept)) is not None:

@@ -1,8 +1,9 @@
 """JSON lines to Arrow in one call, and everything that call would let pass.
 
 `pyarrow.json` is strict given a schema, with exceptions that are guarded here: invalid UTF-8, NaN
-and infinity, numbers that a float would round, a bare `null` line (which crashes it when it comes
-first), two objects on one line, and times, which it reads loosely: they come as text and are cast.
+and infinity, numbers that a float would round or a decimal cannot hold, a bare `null` line (which
+crashes it when it comes first), two objects on one line, and times, which it reads loosely: they
+come as text and are cast.
 Rows that look wrong after the parse are `suspects`: the salvage looks at those lines one by one.
 """
 
@@ -12,6 +13,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal as Exact
 from functools import lru_cache
 from typing import Any
 
@@ -34,21 +36,31 @@ class Wire:
     """How a table's columns are asked of the JSON parser.
 
     `asked` is the schema that is asked for, `target` the table's; `casts` are the columns in which
-    the two differ; `floats` those that hold floats at any depth; `raw_json` says that some column
-    holds JSON text at some depth, which the parser cannot give, or decimals in lists or objects that
-    were not declared: the parser would take texts for them. `quoted` finds such texts elsewhere.
+    the two differ; `numbers` those that hold floats or decimals at any depth; `raw_json` says that
+    some column holds JSON text at some depth, which the parser cannot give, or decimals in lists or
+    objects that were not declared: the parser would take texts for them. `quoted` finds such texts
+    elsewhere, and `overflowing` numbers that the parser may turn into others, in shortened lines.
     """
 
     asked: Any
     target: Any
     casts: Mapping[str, DataType]
-    floats: tuple[str, ...]
+    numbers: tuple[str, ...]
     raw_json: bool
     quoted: re.Pattern[bytes] | None
+    overflowing: re.Pattern[bytes] | None
 
-    def may_quote_numbers(self, data: bytes) -> bool:
-        """Whether some text may stand where a number was seen so far, and must not become one."""
-        return self.quoted is not None and self.quoted.search(data) is not None
+    def needs_care(self, data: bytes) -> bool:
+        """Whether the parser may take some decimal for what it is not."""
+        if self.quoted is not None and self.quoted.search(data):
+            return True
+        shape = data.translate(_SHAPE, _BETWEEN) if self.overflowing is not None else b""
+        return self.overflowing is not None and self.overflowing.search(shape) is not None
+
+
+_BETWEEN = b' \t\r+-"'
+_KINDS = {b"0": b"0123456789.", b"e": b"eE", b":": b":,[]{}\n"}
+_SHAPE = bytes(next((kind[0] for kind, of in _KINDS.items() if c in of), ord("x")) for c in range(256))
 
 
 @lru_cache(maxsize=64)
@@ -59,10 +71,15 @@ def wire_of(table: Table) -> Wire:
         asked=pa.schema(list(asked.items())),
         target=arrow_schema(table),
         casts={c.name: c.type for c in table.columns if c.type != t.NULL and needs_cast(c.type)},
-        floats=tuple(c.name for c in table.columns if holds(c.type, t.is_float)),
+        numbers=tuple(c.name for c in table.columns if holds(c.type, _is_inexact)),
         raw_json=any(holds(c.type, lambda k: k == t.JSON) or _hides_decimals(c) for c in table.columns),
         quoted=_quoted_pattern([c.name for c in table.columns if _is_seen_decimal(c)]),
+        overflowing=_overflow_pattern([c.type for c in table.columns]),
     )
+
+
+def _is_inexact(kind: DataType) -> bool:
+    return t.is_float(kind) or isinstance(kind, Decimal)
 
 
 def _is_seen_decimal(column: Column) -> bool:
@@ -78,6 +95,23 @@ def _quoted_pattern(names: Sequence[str]) -> re.Pattern[bytes] | None:
     """What finds a text behind one of these keys, or a key that may be one of them in disguise."""
     keys = [re.escape(json.dumps(name, ensure_ascii=False).encode()) for name in names]
     return re.compile(rb'(?:%b)\s*:\s*"|\\[u/]' % b"|".join(keys)) if keys else None
+
+
+def _overflow_pattern(kinds: Sequence[DataType]) -> re.Pattern[bytes] | None:
+    """What finds numbers that overflow once they have the scale of one of these types.
+
+    Source: the parser takes a number of up to `precision` digits, then multiplies it by 10^scale.
+    """
+    wide = [d.scale for kind in kinds for d in _decimals(kind) if d.precision + d.scale > t.MAX_PRECISION]
+    return re.compile(rb"0{%d}|:0+e0+:" % (t.MAX_PRECISION + 1 - max(wide))) if wide else None
+
+
+def _decimals(kind: DataType) -> list[Decimal]:
+    if isinstance(kind, List):
+        return _decimals(kind.item)
+    if isinstance(kind, Struct):
+        return [found for _, field in kind.fields for found in _decimals(field)]
+    return [kind] if isinstance(kind, Decimal) else []
 
 
 def wire_type(kind: DataType, *, nested: bool = False) -> Any:
@@ -180,8 +214,8 @@ def _to_lines(rows: Any, wire: Wire, offsets: list[int] | None) -> Lines:
     columns = {name: one_array(rows.column(name)) for name in wire.asked.names}
     suspects = set(_empty_rows(list(columns.values())))
     failed: set[int] = set()
-    for name in wire.floats:
-        suspects.update(_suspect_floats(columns[name]))
+    for name in wire.numbers:
+        suspects.update(_suspect_numbers(columns[name]))
     for name, kind in wire.casts.items():
         columns[name], bad = cast_wire(columns[name], kind)
         failed.update(bad)
@@ -204,15 +238,18 @@ def _empty_rows(columns: list[Any]) -> list[int]:
     return _where(empty)
 
 
-def _suspect_floats(column: Any) -> list[int]:
-    """Rows that hold NaN, infinity or numbers so large that the parser may have rounded them."""
+def _suspect_numbers(column: Any) -> list[int]:
+    """Rows that hold NaN, infinity, numbers so large that the parser may have rounded them, or
+    decimals with more digits than their type has."""
     if pa.types.is_struct(column.type):
-        return [row for part in column.flatten() for row in _suspect_floats(part)]
+        return [row for part in column.flatten() for row in _suspect_numbers(part)]
     if pa.types.is_list(column.type):
-        inner = _suspect_floats(pc.list_flatten(column))
+        inner = _suspect_numbers(pc.list_flatten(column))
         return (
             pc.take(pc.list_parent_indices(column), pa.array(inner, pa.int64())).to_pylist() if inner else []
         )
+    if pa.types.is_decimal(column.type):
+        return _beyond_digits(column)
     if not pa.types.is_floating(column.type):
         return []
     limits = pc.min_max(column)
@@ -221,6 +258,19 @@ def _suspect_floats(column: Any) -> list[int]:
     if tame and not pc.any(pc.is_nan(column)).as_py():
         return []
     return _where(pc.invert(pc.less(pc.abs(column), float(EXACT_INTEGERS))))
+
+
+def _beyond_digits(column: Any) -> list[int]:
+    kind = column.type
+    limits = pc.min_max(column)
+    most = Exact((0, (9,) * kind.precision, -kind.scale))
+    least = most.copy_negate()
+    low, high = limits["min"].as_py(), limits["max"].as_py()
+    if low is None or (low >= least and high <= most):
+        return []
+    at_least, at_most = pa.scalar(least, kind), pa.scalar(most, kind)
+    good = pc.and_(pc.greater_equal(column, at_least), pc.less_equal(column, at_most))
+    return _where(pc.invert(good))
 
 
 def cast_wire(column: Any, kind: DataType) -> tuple[Any, Sequence[int]]:
