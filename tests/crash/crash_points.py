@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from dataclasses import replace
+from typing import NamedTuple
 
 from crash_nursery import KILLED, Nursery
 from crash_scene import Scene
@@ -26,8 +27,13 @@ READS = (
     "write",
 )
 
-Point: TypeAlias = tuple[int, str]
-"""The number of a call, and `before` or `after`."""
+
+class Point(NamedTuple):
+    """The number of a call, `before` or `after`, and whether the call is made inside of another."""
+
+    number: int
+    when: str
+    inside: bool = False
 
 
 def calls_of(nursery: Nursery, scene: Scene, *command: str) -> list[str]:
@@ -40,13 +46,14 @@ def calls_of(nursery: Nursery, scene: Scene, *command: str) -> list[str]:
 
 def every(calls: Sequence[str]) -> list[Point]:
     """Before and after each call; before a call is after the one before it, unless that changed something."""
-    before = [(n, "before") for n in _changes(calls)]
-    return [*before, *((n, "after") for n in range(1, len(calls) + 1))]
+    before = [Point(n, "before") for n in _changes(calls)]
+    after = [Point(n, "after", call.split()[0].endswith("+")) for n, call in enumerate(calls, 1)]
+    return [*before, *after]
 
 
 def around_changes(calls: Sequence[str]) -> list[Point]:
     """Before and after each call that changes something."""
-    return [(n, when) for n in _changes(calls) for when in ("before", "after")]
+    return [Point(n, when) for n in _changes(calls) for when in ("before", "after")]
 
 
 def sample(calls: Sequence[str]) -> list[Point]:
@@ -56,7 +63,7 @@ def sample(calls: Sequence[str]) -> list[Point]:
         name, where, *about = calls[n - 1].split()[1:]
         slip = bool(about) and "_penstock/" in about[-1]
         kinds.setdefault((name, where, str(slip)), []).append(n)
-    return [(n, "after") for n in sorted(found[min(1, len(found) - 1)] for found in kinds.values())]
+    return [Point(n, "after") for n in sorted(found[min(1, len(found) - 1)] for found in kinds.values())]
 
 
 def _changes(calls: Sequence[str]) -> list[int]:
@@ -70,10 +77,11 @@ def at_each(ready: Scene, where: Sequence[Point], attempt: Callable[[Scene, Poin
     """
     assert where, "there are no points"
     failures = []
-    for number, when in where:
+    for point in where:
+        number, when, inside = point
         scene = ready.copy(ready.folder.with_name(f"at-{number}-{when}"))
         try:
-            attempt(scene, (number, when))
+            attempt(replace(scene, half_written=inside), point)
         except AssertionError as error:
             failures.append(f"{when} call {number}: {str(error)[:SHOWN]}")
         shutil.rmtree(scene.folder)
@@ -90,7 +98,7 @@ def survive(
     """Kill `command` in copies of a scene, run each copy once more, and look at it."""
 
     def attempt(scene: Scene, point: Point) -> None:
-        number, when = point
+        number, when, _ = point
         killed = nursery.run(scene.folder, *command, faults=("--kill-at", str(number), "--when", when))
         assert killed.code == KILLED, f"it was not killed: {killed}"
         again = nursery.run(scene.folder, "run")

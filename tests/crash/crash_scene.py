@@ -149,7 +149,8 @@ class Scene:
     """A project in `folder`. `layers` and `warehouse_at` say where those lie: a folder of it, or a URL.
 
     A `lenient` one accepts the rows that are `lost` otherwise. `latest` are the files of the landing
-    that has replaced all before it.
+    that has replaced all before it. `half_written` allows such files in private folders, where a
+    process that was killed within a port call leaves them for a later sweep.
     """
 
     folder: Path
@@ -163,6 +164,7 @@ class Scene:
     files: tuple[SourceFile, ...] = ()
     latest: tuple[SourceFile, ...] = ()
     lenient: bool = False
+    half_written: bool = False
     origin: Path | None = None
 
     @property
@@ -299,19 +301,15 @@ class Scene:
             rows = list({row["id"]: row for row in sorted(rows, key=lambda r: r["at"])}.values())
         return sorted(rows, key=lambda r: r["n"])
 
-    def check(self, *, scratch: bool = False) -> None:
-        """Everything that must be true when a run has ended well.
-
-        `scratch` allows half-written files in private folders, where a process that was killed
-        within a port call leaves them for a later sweep.
-        """
+    def check(self) -> None:
+        """Everything that must be true when a run has ended well."""
         warehouse = self.warehouse()
         self._check_tables(warehouse)
         self._check_ledger(warehouse)
         loaded = [row for row in warehouse.files if row["outcome"] == "loaded"]
         self._check_layers(loaded)
         self._check_quarantine(loaded)
-        self._check_leftovers(scratch)
+        self._check_leftovers()
 
     def _check_tables(self, warehouse: Warehouse) -> None:
         known = {row["load_id"] for row in warehouse.loads}
@@ -384,18 +382,18 @@ class Scene:
             found[stat.key.removesuffix(".parquet")] = [row["raw"] for row in rows]
         return found
 
-    def _check_leftovers(self, scratch: bool) -> None:
+    def _check_leftovers(self) -> None:
         layers = [self.folder / self.layers / layer for layer in ("land", "raw_hist", "quarantine")]
         warehouse = self.folder / self.warehouse_at
         half = [path for place in [*layers, warehouse] for path in files_below(place / SCRATCH)]
-        assert scratch or not half, f"half-written files: {half}"
+        assert self.half_written or not half, f"half-written files: {half}"
         known = {"duckdb": (".duckdb", ".duckdb.lock"), "parquet": (".parquet", ".json", "lock")}[self.kind]
         staged = files_below(warehouse / "_penstock" / "staging")
         spilled = [path for path in files_below(warehouse) if "penstock-spill-" in str(path)]
         odd = [path for path in files_below(warehouse) if not path.name.endswith(known) and path not in half]
         assert not staged, f"staged in the warehouse: {staged}"
-        assert scratch or not spilled, f"spilled in the warehouse: {spilled}"
-        ahead = [path for path in odd if scratch and path.name.endswith(".duckdb.wal")]
+        assert self.half_written or not spilled, f"spilled in the warehouse: {spilled}"
+        ahead = [path for path in odd if self.half_written and path.name.endswith(".duckdb.wal")]
         assert not set(odd) - {*spilled, *ahead}, f"in the warehouse: {odd}"
         with self.destination() as destination:
             assert destination.holder(PIPELINE) is None

@@ -16,7 +16,7 @@ def fail(nursery: Nursery, ready: Scene, where: list[Point], error: str) -> None
     """Let calls fail in copies of a scene, run each copy once more, and look at it."""
 
     def attempt(scene: Scene, point: Point) -> None:
-        number, when = point
+        number, when, _ = point
         options = ("--fail-at", str(number), "--when", when, "--error", error)
         failed = nursery.run(scene.folder, "run", faults=options)
         allowed = (0, *OUTSIDE) if error == "store" else (0, *OUTSIDE, 70)

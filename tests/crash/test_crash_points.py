@@ -172,7 +172,7 @@ def test_a_landing_replaces_a_table_as_a_whole(place: Path, nursery: Nursery, ki
     calls = calls_of(nursery, ready.copy(place / "whole"), "run")
     landing = [n for n, call in enumerate(calls, 1) if "/land " in call and ".create " in call]
     assert len(landing) == len(SNAPSHOT)
-    survive(nursery, ready, ["run"], [(n, when) for n in landing for when in ("before", "after")])
+    survive(nursery, ready, ["run"], [Point(n, when) for n in landing for when in ("before", "after")])
 
 
 def test_a_source_does_not_run_ahead_of_what_has_landed(place: Path, nursery: Nursery) -> None:
@@ -181,7 +181,7 @@ def test_a_source_does_not_run_ahead_of_what_has_landed(place: Path, nursery: Nu
     calls = calls_of(nursery, ready.copy(place / "whole"), "run")
     landing = [n for n, call in enumerate(calls, 1) if "/land " in call and ".create " in call]
     assert len(landing) == len(FIRST)
-    survive(nursery, ready, ["run"], [(n, "after") for n in landing])
+    survive(nursery, ready, ["run"], [Point(n, "after") for n in landing])
 
 
 def test_a_replay_while_nothing_else_is_new(place: Path, nursery: Nursery) -> None:

@@ -24,7 +24,7 @@ def test_one_kill_of_each_kind(place: Path, nursery: Nursery, s3_url: Callable[.
     ready = ready_at(place, s3_url())
     calls = calls_of(nursery, ready.copy(place / "whole"), "run")
     firsts = [next(n for n, call in enumerate(calls, 1) if kind in call) for kind in FEW]
-    survive(nursery, ready, ["run"], [(n, "after") for n in firsts])
+    survive(nursery, ready, ["run"], [Point(n, "after") for n in firsts])
 
 
 @pytest.mark.slow
@@ -40,10 +40,10 @@ def test_a_warehouse_in_a_bucket(place: Path, nursery: Nursery, s3_url: Callable
     ready = Scene(place / "ready", "parquet", "merge", warehouse_at=s3_url()).make(*FIRST)
     calls = calls_of(nursery, ready.copy(place / "whole"), "run")
     locked, unlocked = (next(n for n, c in enumerate(calls, 1) if f".{w} " in c) for w in ("lock", "unlock"))
-    where = [(n, when) for n, when in sample(calls) if locked < n < unlocked]
+    where = [point for point in sample(calls) if locked < point.number < unlocked]
 
     def attempt(scene: Scene, point: Point) -> None:
-        number, when = point
+        number, when, _ = point
         killed = nursery.run(scene.folder, "run", faults=("--kill-at", str(number), "--when", when))
         assert killed.code == KILLED, f"it was not killed: {killed}"
         refused = nursery.run(scene.folder, "run")

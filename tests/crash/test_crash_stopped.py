@@ -17,7 +17,7 @@ def stop(nursery: Nursery, ready: Scene, where: list[Point]) -> None:
     """Interrupt runs of copies of a scene, run each copy once more, and look at it."""
 
     def attempt(scene: Scene, point: Point) -> None:
-        number, when = point
+        number, when, _ = point
         options = ("--do-at", str(number), INTERRUPT, "--when", when)
         stopped = nursery.run(scene.folder, "run", faults=options)
         assert stopped.code == STOPPED, stopped
@@ -34,7 +34,7 @@ def test_stopped_in_the_middle_of_a_commit(place: Path, nursery: Nursery) -> Non
     ready = Scene(place / "ready", "parquet").make(*FIRST)
     calls = calls_of(nursery, ready.copy(place / "whole"), "run")
     within = [n for n, call in enumerate(calls, 1) if "/warehouse " in call and ".lock " not in call]
-    stop(nursery, ready, [(n, "before") for n in within if ".adopt " in calls[n - 1]])
+    stop(nursery, ready, [Point(n, "before") for n in within if ".adopt " in calls[n - 1]])
 
 
 @pytest.mark.slow

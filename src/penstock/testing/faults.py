@@ -61,16 +61,21 @@ class When(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a port. `number` counts from 1; `where` is the adapter's URL, `about` a key."""
+    """One call of a port. `number` counts from 1; `where` is the adapter's URL, `about` a key.
+
+    `inside` says that another call is under way on the same thread: its number is printed with a `+`.
+    """
 
     number: int
     port: Port
     name: str
     where: str = ""
     about: str = ""
+    inside: bool = False
 
     def __str__(self) -> str:
-        return " ".join(text for text in (str(self.number), self.name, self.where, self.about) if text)
+        number = f"{self.number}{'+' if self.inside else ''}"
+        return " ".join(text for text in (number, self.name, self.where, self.about) if text)
 
 
 def kill() -> None:
@@ -113,6 +118,7 @@ class Faults:
         self.hear = hear
         self.count = 0
         self._lock = threading.Lock()
+        self._under_way = threading.local()
 
     def call(self, port: Port, name: str, where: str, about: str, work: Callable[[], T]) -> T:
         """Make one call of a port, and the fault if it is this call's turn."""
@@ -120,13 +126,20 @@ class Faults:
             self.count += 1
             number = self.count
             if self.hear is not None:
-                self.hear(Call(number, port, name, where, about))
+                self.hear(Call(number, port, name, where, about, self._depth() > 0))
         if number == self.at and self.when is When.BEFORE:
             self.act()
-        result = work()
+        self._under_way.depth = self._depth() + 1
+        try:
+            result = work()
+        finally:
+            self._under_way.depth -= 1
         if number == self.at and self.when is When.AFTER:
             self.act()
         return result
+
+    def _depth(self) -> int:
+        return getattr(self._under_way, "depth", 0)
 
 
 @contextmanager
