@@ -33,7 +33,8 @@ class Slip:
 
     `identity` is what makes a source file the same file (address, size, version), so that it is
     taken once even if its clock is wrong. `state` is the source's state after this extract, as
-    JSON text, or None. `sha256` in hex, `landed_at` in Unix seconds.
+    JSON text, or None. `hints` are what the source said of the table, as JSON text.
+    `sha256` in hex, `landed_at` in Unix seconds.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Slip:
     state: str | None = None
     reason: str | None = None
     more: bool = False
+    hints: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,22 @@
-"""The three seams between deciding and doing: where files lie, where data comes from, where it goes.
+"""The seams between deciding and doing: where files lie, where data comes from, where it goes.
 
-An adapter implements one of these and nothing else; adapters never know each other. Conformance
-suites for all three are in `penstock.testing`.
+An adapter implements one of these and nothing else; adapters never know each other. What data
+comes from is a `Source` if it has files, and a `Producer` if it makes rows. Conformance suites are
+in `penstock.testing`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from penstock.ledger import Commit, Facts
 from penstock.plan import Offer as Offer
 from penstock.schema.disposition import Disposition
+from penstock.schema.hints import Hints
 from penstock.schema.table import Table
 
 if TYPE_CHECKING:
@@ -114,6 +117,43 @@ class Source(Protocol):
 
     def fingerprint(self) -> str | None:
         """A cheap digest of everything on offer, taken or not; None if only `offers` can tell."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some rows of one table, in order, as a producer made them.
+
+    `data` is a list of rows (mappings of column name to Python value), an Arrow table or record
+    batch, or the path of a file to take as it is. `hints` say what the producer knows of the table;
+    those of the last block of a table hold for all of it.
+    """
+
+    table: str
+    data: Sequence[Mapping[str, object]] | pa.Table | pa.RecordBatch | Path
+    hints: Hints | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """All blocks so far are whole without those that follow; `state` (JSON text) is theirs."""
+
+    state: str | None
+
+
+class Producer(Protocol):
+    """Something that makes rows, tables and state while it is asked, and has no files of its own.
+
+    What it gave since the last checkpoint is landed whole or not at all: a run that is killed in
+    between asks again from the state of the last checkpoint that was landed.
+    """
+
+    def produce(self, state: str | None) -> Iterator[Block | Checkpoint]:
+        """Everything that is new since `state`, the JSON text of the last checkpoint, or None.
+
+        The end is a checkpoint only if one is yielded: without any, no state is kept.
+        Raises: what the producer's own code raises.
+        """
         ...
 
 

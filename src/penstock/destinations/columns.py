@@ -8,6 +8,7 @@ Pure: nothing here touches a warehouse.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -15,7 +16,7 @@ from typing import TypeAlias
 from penstock.errors import LossyError, RefusedError
 from penstock.ledger import LOAD_ID
 from penstock.schema.table import Table
-from penstock.schema.types import NULL, DataType, List, Struct, merge
+from penstock.schema.types import NULL, DataType, List, Struct, merge, parse_type
 
 UNNAMED = "unnamed"
 PRIVATE = "_penstock"
@@ -34,6 +35,17 @@ class Stored:
 
 
 Layout: TypeAlias = tuple[Stored, ...]
+
+
+def layout_to_json(layout: Layout) -> str:
+    """The JSON text of how a table's columns are stored."""
+    columns = [{"name": s.name, "stored_as": s.stored_as, "type": str(s.type)} for s in layout]
+    return json.dumps(columns, ensure_ascii=False)
+
+
+def layout_from_json(text: str) -> Layout:
+    """The layout that `layout_to_json` wrote."""
+    return tuple(Stored(c["name"], c["stored_as"], parse_type(c["type"])) for c in json.loads(text))
 
 
 def stored_names(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from penstock.destinations.definition import layout_from_json, table_from_json
+from penstock.destinations.columns import layout_from_json
 from penstock.destinations.engine import rows_of, table_of
 from penstock.destinations.ledger_rows import (
     SCHEMAS,
@@ -29,6 +29,7 @@ from penstock.ledger import (
     Facts,
     LedgerFile,
 )
+from penstock.schema.definition import table_from_json
 
 # con: Any throughout, because DuckDB's connection has no types of its own
 

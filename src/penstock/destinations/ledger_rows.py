@@ -13,9 +13,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from penstock.destinations.columns import Layout
-from penstock.destinations.definition import layout_to_json, table_to_json
+from penstock.destinations.columns import Layout, layout_to_json
 from penstock.ledger import FILES_TABLE, LOADS_TABLE, SCHEMA_TABLE, STATE_TABLE, LedgerFile, LedgerLoad
+from penstock.schema.definition import table_to_json
 from penstock.schema.table import Table
 
 _TEXT, _COUNT, _AT = pa.string(), pa.int64(), pa.timestamp("us", "UTC")

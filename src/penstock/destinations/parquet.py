@@ -107,7 +107,7 @@ class ParquetDestination:
         snapshot = self._current()
         if not snapshot.loads:
             return Facts()
-        from penstock.destinations.definition import table_from_json
+        from penstock.schema.definition import table_from_json
 
         loads = [load for load in snapshot.loads if load.pipeline == pipeline]
         files = [f for f in snapshot.files if f.pipeline == pipeline]

@@ -12,9 +12,18 @@ from tempfile import gettempdir, mkdtemp
 from typing import Any
 
 from penstock.destinations.clash import clashes
-from penstock.destinations.columns import PART, Layout, check_table_name, find, grow, leaves, lossy
+from penstock.destinations.columns import (
+    PART,
+    Layout,
+    check_table_name,
+    find,
+    grow,
+    layout_from_json,
+    layout_to_json,
+    leaves,
+    lossy,
+)
 from penstock.destinations.convert import literal, loses, quote
-from penstock.destinations.definition import layout_from_json, layout_to_json, table_to_json
 from penstock.destinations.engine import Limits, connect, explained, rows_of, table_of
 from penstock.destinations.incoming import Incoming
 from penstock.destinations.parquet_log import Definition, Entry, Part, Snapshot, SourceState
@@ -26,6 +35,7 @@ from penstock.destinations.staging import Stage, refuse_keyless
 from penstock.errors import BugError, LockHeldError, OutsideError, RefusedError, StoreError
 from penstock.ledger import LOAD_ID, Commit
 from penstock.ports import Batches, Store
+from penstock.schema.definition import table_to_json
 from penstock.schema.disposition import Disposition, WriteMode
 from penstock.schema.table import Table
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from penstock.destinations.columns import PRIVATE
+from penstock.destinations.columns import PRIVATE, layout_from_json
 from penstock.destinations.convert import quote
-from penstock.destinations.definition import layout_from_json, table_from_json
 from penstock.destinations.engine import Limits, connect, explained, table_of
 from penstock.destinations.ledger_rows import (
     SCHEMAS,
@@ -21,6 +20,7 @@ from penstock.destinations.ledger_rows import (
 from penstock.destinations.parquet_log import Snapshot
 from penstock.destinations.parquet_read import Files, scan
 from penstock.ledger import FILES_TABLE, LOADS_TABLE, SCHEMA_TABLE, STATE_TABLE
+from penstock.schema.definition import table_from_json
 
 
 def answer(

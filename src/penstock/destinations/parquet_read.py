@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from penstock.destinations.columns import PART, Layout, find
+from penstock.destinations.columns import PART, Layout, find, layout_from_json
 from penstock.destinations.convert import EMPTY, convert, ddl, literal, quote
-from penstock.destinations.definition import layout_from_json
 from penstock.destinations.parquet_log import Part
 from penstock.ledger import LOAD_ID
 from penstock.schema.types import BINARY, NULL, TEXT, DataType

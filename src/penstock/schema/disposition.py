@@ -3,26 +3,94 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
 class WriteMode(StrEnum):
-    """Add rows; put these rows in place of all others; or update by primary key and add the rest."""
+    """Add rows; put these rows in place of all others; or let them meet the others by a key."""
 
     APPEND = "append"
     REPLACE = "replace"
     MERGE = "merge"
 
 
+class Strategy(StrEnum):
+    """How rows of a merge meet those that are there.
+
+    `upsert`: update by primary key, add the rest. `delete-insert`: remove every row that shares the
+    merge key or the primary key of a new row, then add the new rows. `insert-only`: add the rows
+    whose primary key is not there yet. `scd2`: keep every version of a row with the time in which it
+    held. `cdc`: an ordered stream of changes, deletes among them, that may arrive late.
+    Source: the merge strategies of dlt; `cdc` is the change stream of Databricks' AUTO CDC.
+    """
+
+    UPSERT = "upsert"
+    DELETE_INSERT = "delete-insert"
+    INSERT_ONLY = "insert-only"
+    SCD2 = "scd2"
+    CDC = "cdc"
+
+
+class Order(StrEnum):
+    """Which of several rows with one key wins: that with the least or with the greatest value."""
+
+    ASC = "asc"
+    DESC = "desc"
+
+
+@dataclass(frozen=True, slots=True)
+class Scd2:
+    """The columns of a slowly changing dimension of type 2.
+
+    A version holds from `valid_from` until `valid_to`, which is `active_until` while it holds (None:
+    null). `row_version` is a column of the data that changes whenever its row does; without one a
+    digest of the row's values is kept in `version_column`.
+    """
+
+    valid_from: str = "_penstock_valid_from"
+    valid_to: str = "_penstock_valid_to"
+    active_until: datetime | None = None
+    row_version: str | None = None
+    version_column: str = "_penstock_version"
+
+
 @dataclass(frozen=True, slots=True)
 class Disposition:
     """A write disposition.
 
-    Merge is an upsert by `primary_key`: of several rows of one key the one with the greatest
-    `dedup_sort` wins, rows of the table included (a null sorts lowest; among equals the one that
-    came last wins). Without `dedup_sort` the row that came last wins.
+    An upsert goes by `primary_key`: of several rows of one key the one with the greatest
+    `dedup_sort` wins (the least with `dedup_order` asc), rows of the table included; a null never
+    wins over a value, and among equals the row that came last wins. Without `dedup_sort` the row
+    that came last wins.
+
+    `merge_key`: delete-insert removes all rows that share it; scd2 retires only rows that share it
+    with some new row, and without it every row that the load does not have. `hard_delete`: a row
+    whose value there is true (or, of another type, not null; or, with `delete_values`, one of them
+    as text) removes the row of its key instead of changing it. `overwrite`: a replace takes away
+    only the rows that share the values of these columns with some new row.
+
+    `at` is the instant from which the rows of this load hold (scd2): when they landed, so that a
+    rebuild gives the same. `root` makes the table part of another: its rows stay as long as the
+    row of `root` whose `_penstock_id` is their `_penstock_root_id`.
     """
 
     mode: WriteMode = WriteMode.APPEND
     primary_key: tuple[str, ...] = ()
     dedup_sort: str | None = None
+    dedup_order: Order = Order.DESC
+    strategy: Strategy = Strategy.UPSERT
+    merge_key: tuple[str, ...] = ()
+    hard_delete: str | None = None
+    delete_values: tuple[str, ...] = ()
+    overwrite: tuple[str, ...] = ()
+    scd2: Scd2 | None = None
+    at: datetime | None = None
+    root: str | None = None
+
+    @property
+    def by_landing(self) -> bool:
+        """Whether each landing must be a load of its own, because it stands for the whole table."""
+        return self.mode is WriteMode.REPLACE or (
+            self.mode is WriteMode.MERGE and self.strategy is Strategy.SCD2
+        )

@@ -1,4 +1,4 @@
-"""A table's definition as JSON, and back: what `_penstock_schema` keeps of it.
+"""A table's definition as JSON, and back: what ledgers and slips keep of it.
 
 Values that JSON cannot hold (dates, decimals, bytes) are written as an object with one key that
 begins with `$`; what is at its default is left out. Pure.
@@ -15,7 +15,6 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from penstock.destinations.columns import Layout, Stored
 from penstock.errors import BugError
 from penstock.schema.table import Column, ForeignKey, Table
 from penstock.schema.types import parse_type
@@ -47,17 +46,6 @@ def table_from_json(text: str) -> Table:
     columns = tuple(_column(c) for c in raw.pop("columns", ()))
     known = {f.name for f in fields(Table)}
     return Table(columns=columns, **{k: _value(v) for k, v in raw.items() if k in known})
-
-
-def layout_to_json(layout: Layout) -> str:
-    """The JSON text of how a table's columns are stored."""
-    columns = [{"name": s.name, "stored_as": s.stored_as, "type": str(s.type)} for s in layout]
-    return json.dumps(columns, ensure_ascii=False)
-
-
-def layout_from_json(text: str) -> Layout:
-    """The layout that `layout_to_json` wrote."""
-    return tuple(Stored(c["name"], c["stored_as"], parse_type(c["type"])) for c in json.loads(text))
 
 
 def _column(raw: dict[str, Any]) -> Column:
