@@ -90,7 +90,9 @@ def test_every_model_and_every_key_is_there() -> None:
     def models(root: type[Spec]) -> set[type[Spec]]:
         return {m for sub in root.__subclasses__() for m in ({sub} | models(sub))}
 
-    for model in models(Spec) - {m for m in models(Spec) if m.__name__ in ("ProjectFile", "Project")}:
+    for model in {
+        m for m in models(Spec) if m.__name__ not in ("ProjectFile", "Project", "MakerSpec", "RefSpec")
+    }:
         definition = SCHEMA["$defs"][model.__name__]
         keys = {key for name, f in model.model_fields.items() for key in (name, f.alias) if key}
         assert set(definition["properties"]) == keys
@@ -112,7 +114,7 @@ def test_references_lead_somewhere() -> None:
 def test_words_may_come_from_variables_wherever_they_are_listed() -> None:
     enums = {name for name, d in SCHEMA["$defs"].items() if "enum" in d and not name.endswith("Overlay")}
     action = SCHEMA["$defs"]["GateSpec"]["properties"]["arrival"]["anyOf"]
-    assert enums == {"Action", "Mode", "Policy", "WriteMode"}
+    assert enums == {"Action", "Mode", "NestingMode", "Order", "Policy", "Strategy", "WriteMode"}
     assert {"$ref": "#/$defs/Variable"} in action
     assert {"$ref": "#/$defs/Variable"} in SCHEMA["$defs"]["TableSpec"]["properties"]["write"]["anyOf"]
     assert TableSpec.model_fields["write"].alias in SCHEMA["$defs"]["TableSpec"]["properties"]

@@ -23,7 +23,10 @@ FILE_NAME = "penstock.schema.json"
 _VARIABLE = {"type": "string", "pattern": r"\$\{.+\}", "description": "A variable: `${NAME}`."}
 _PARTIAL = "Overlay"
 _WORDS = ("integer", "number", "boolean")
-_ENUMS = tuple(f"#/$defs/{name}" for name in ("Action", "Mode", "Policy", "WriteMode"))
+_ENUMS = tuple(
+    f"#/$defs/{name}"
+    for name in ("Action", "Mode", "NestingMode", "Order", "Policy", "Strategy", "WriteMode")
+)
 
 
 def json_schema() -> dict[str, Any]:
@@ -58,7 +61,7 @@ def _complete(definition: dict[str, Any], model: type[BaseModel], notes: dict[tu
         key = field.alias or name
         if "const" in properties[key]:
             required.add(key)
-        properties[key] = _lenient(properties[key], notes.get((model.__name__, name)), key in required)
+        properties[key] = _lenient(properties[key], _note(notes, model, name), key in required)
         if field.alias:
             properties[name] = properties[key]
             if key in required:
@@ -121,6 +124,11 @@ def _without_required(schema: Any) -> Any:
     if isinstance(reference, str) and not reference.endswith(("/Variable", _PARTIAL)):
         kept["$ref"] = reference + _PARTIAL
     return {k: _without_required(v) for k, v in kept.items()}
+
+
+def _note(notes: dict[tuple[str, str], str], model: type[BaseModel], field: str) -> str | None:
+    """The docstring of a field, its model's own or an inherited one."""
+    return next((notes[key] for m in model.__mro__ if (key := (m.__name__, field)) in notes), None)
 
 
 def _notes() -> dict[tuple[str, str], str]:

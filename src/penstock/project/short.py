@@ -59,6 +59,21 @@ def foreign_key(value: Any) -> Any:
     return value
 
 
+def nesting(value: Any) -> Any:
+    """A mode alone, or a number of levels."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return {"depth": value}
+    return {"mode": value} if isinstance(value, str) else value
+
+
+_BESIDE_WRITE = (
+    "primary_key", "strategy", "merge_key", "dedup_sort", "dedup_order", "hard_delete", "delete_values",
+    "overwrite", "scd2",
+)  # fmt: skip
+
+
 def write(table: Any) -> Any:
     """A table whose `write` is a mapping, with the mapping's keys beside it.
 
@@ -77,7 +92,7 @@ def write(table: Any) -> Any:
         return table
     spread = {k: v for k, v in table.items() if k != given[0]}
     for key, value in table[given[0]].items():
-        if key in ("primary_key", "dedup_sort"):
+        if key in _BESIDE_WRITE:
             if key in table:
                 raise refuse(f"`{key}` is said twice", expected="it once", at=(given[0], key))
             spread[key] = value

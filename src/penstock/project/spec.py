@@ -9,6 +9,7 @@ written; `project.places` resolves them. The short forms that a project file may
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,7 +19,8 @@ from pydantic_core import PydanticCustomError
 from penstock.gate.verdict import Action, Policy
 from penstock.project import short, words
 from penstock.schema.contract import Mode
-from penstock.schema.disposition import WriteMode
+from penstock.schema.disposition import Order, Strategy, WriteMode
+from penstock.schema.nesting import NestingMode
 
 
 class Spec(BaseModel):
@@ -49,6 +51,9 @@ def known(model: type[BaseModel], key: str) -> bool:
 
 Names = Annotated[tuple[str, ...], BeforeValidator(short.names, json_schema_input_type=str | tuple[str, ...])]
 Place = Annotated[str, AfterValidator(words.place)]
+Detection = Literal[
+    "timestamp", "iso_timestamp", "iso_date", "large_integer", "hexbytes_to_text", "wei_to_double"
+]
 Count = Annotated[int, Field(ge=0)]
 Seconds = Annotated[float, Field(ge=0)]
 
@@ -159,7 +164,44 @@ class LandSpec(Spec):
     """Files younger than this are left for the next run."""
 
 
-SourceSpec = Annotated[FilesystemSpec | LandSpec, Field(discriminator="type")]
+class MakerSpec(Spec):
+    """What sources that make records have in common.
+
+    Units: `file_bytes` of uncompressed records, after which a further file is begun.
+    """
+
+    land_as: Literal["jsonl.zst", "jsonl.gz", "jsonl"] = "jsonl.zst"
+    """How records are written to the landing area; Arrow data lands as parquet."""
+    file_bytes: Annotated[int, Field(ge=1 << 16)] = 1 << 28
+    """The size from which on a landed file is closed and another begun."""
+
+
+class RefSpec(MakerSpec):
+    """Python that makes records."""
+
+    ref: Annotated[str, AfterValidator(words.reference)]
+    """Where the code is: `package.module:name`, or `path/to/file.py:name`."""
+    arguments: Annotated[dict[str, Any], Field(alias="with", json_schema_extra={"minProperties": 0})] = Field(
+        default_factory=dict
+    )  # Any: any argument
+    """The arguments to call it with."""
+    resources: Names = ()
+    """The resources of a source to run; all of them if none is named."""
+
+
+class PythonSpec(RefSpec):
+    """Python code of the project: a resource, a source, or a function that makes either."""
+
+    type: Literal["python"] = "python"
+
+
+class DltSpec(RefSpec):
+    """A source or resource of dlt, run as it is."""
+
+    type: Literal["dlt"] = "dlt"
+
+
+SourceSpec = Annotated[FilesystemSpec | LandSpec | PythonSpec | DltSpec, Field(discriminator="type")]
 
 
 class ExpectationSpec(Spec):
@@ -282,15 +324,51 @@ class ColumnSpec(Spec):
     """Another table's column that must hold the value: `table.column`."""
 
 
+class Scd2Spec(Spec):
+    """The columns in which every version of a row is kept with the time in which it held."""
+
+    valid_from: Annotated[str, Field(min_length=1)] = "_penstock_valid_from"
+    """The column for the instant from which a version holds."""
+    valid_to: Annotated[str, Field(min_length=1)] = "_penstock_valid_to"
+    """The column for the instant until which it held."""
+    active_until: datetime | None = None
+    """What `valid_to` says of versions that hold still; null if not given."""
+    row_version: str | None = None
+    """A column of the data that changes whenever its row does; a digest of all values if not given."""
+
+
 class WriteSpec(Spec):
     """A write disposition in full, as the mapping form of a table's `write`."""
 
     mode: WriteMode = WriteMode.APPEND
     """Append, replace or merge."""
+    strategy: Strategy = Strategy.UPSERT
+    """Merge: how rows meet those that are there."""
     primary_key: Names = ()
     """The columns that tell one row from another."""
+    merge_key: Names = ()
+    """Merge: rows that share the values of these columns belong together."""
     dedup_sort: str | None = None
     """Of several rows with one key, the one with the greatest value here wins."""
+    dedup_order: Order = Order.DESC
+    """Which value of `dedup_sort` wins: the greatest (`desc`) or the least (`asc`)."""
+    hard_delete: str | None = None
+    """The column that says that a row is deleted: true, or any value unless `delete_values` says which."""
+    delete_values: Names = ()
+    """The values of `hard_delete` that mean deleted."""
+    overwrite: Names = ()
+    """Replace: only the rows that share the values of these columns with new ones."""
+    scd2: Scd2Spec | None = None
+    """Merge by scd2: the names of its columns."""
+
+
+class NestingSpec(Spec):
+    """What becomes of objects and lists inside of rows."""
+
+    mode: NestingMode = NestingMode.NATIVE
+    """Keep them as they are, or make columns of objects and child tables of lists."""
+    depth: Count | None = None
+    """How many levels are treated so; what lies deeper is kept as JSON text."""
 
 
 class TableSpec(Spec):
@@ -324,8 +402,34 @@ class TableSpec(Spec):
         BeforeValidator(short.same, json_schema_input_type=WriteMode | WriteSpec),
     ] = WriteMode.APPEND
     """How rows meet those that are in the table already."""
+    strategy: Strategy = Strategy.UPSERT
+    """Merge: how rows meet those that are there."""
+    merge_key: Names = ()
+    """Merge: rows that share the values of these columns belong together."""
     dedup_sort: str | None = None
     """Merge: of several rows with one key, the one with the greatest value here wins."""
+    dedup_order: Order = Order.DESC
+    """Which value of `dedup_sort` wins: the greatest (`desc`) or the least (`asc`)."""
+    hard_delete: str | None = None
+    """The column that says that a row is deleted: true, or any value unless `delete_values` says which."""
+    delete_values: Names = ()
+    """The values of `hard_delete` that mean deleted."""
+    overwrite: Names = ()
+    """Replace: only the rows that share the values of these columns with new ones."""
+    scd2: Scd2Spec | None = None
+    """Merge by scd2: the names of its columns."""
+    nesting: Annotated[
+        NestingSpec,
+        BeforeValidator(short.nesting, json_schema_input_type=NestingMode | int | NestingSpec),
+    ] = NestingSpec()
+    """Objects and lists inside of rows: `native`, `flatten`, or the number of levels to keep."""
+    detect: Annotated[
+        tuple[Detection, ...],
+        BeforeValidator(short.names, json_schema_input_type=Detection | tuple[Detection, ...]),
+    ] = ()
+    """What to look for in texts and numbers whose type is not declared."""
+    variants: bool = False
+    """Whether values of another type go to a column of their own, such as `price__v_text`."""
     format: Literal["jsonl", "csv", "parquet"] | None = None
     """The file format, where the extension does not tell it."""
     csv: CsvSpec = CsvSpec()
@@ -344,6 +448,20 @@ class TableSpec(Spec):
         return self
 
 
+class RetrySpec(Spec):
+    """How often a run is tried again after an outside error (network, quota, a lock that is held).
+
+    Units: `wait_s` and `max_wait_s` in seconds; the wait doubles from try to try.
+    """
+
+    attempts: Annotated[int, Field(ge=1)] = 1
+    """How often to try in all."""
+    wait_s: Seconds = 1.0
+    """How long to wait before the second try."""
+    max_wait_s: Seconds = 60.0
+    """The longest wait between two tries."""
+
+
 class PipelineSpec(Spec):
     """A source, the tables it fills, and how strict the gate is about a run as a whole."""
 
@@ -358,6 +476,11 @@ class PipelineSpec(Spec):
     """The folder of this pipeline in every layer; the pipeline's name if not given."""
     destination: DestinationSpec | None = None
     """A destination of its own, in place of the project's."""
+    naming: Annotated[str, AfterValidator(words.naming)] = "direct"
+    """How tables and columns are called: `direct` (as in the data), `snake_case`, `sql_ci`, or a
+    convention of your own as `package.module:name`."""
+    retry: RetrySpec = RetrySpec()
+    """What to do when the source or the destination cannot be reached."""
     policy: Policy = Policy.ALL
     """How far a failure reaches: all files of a run, those of its table, or the file alone."""
     schedule: Annotated[str | None, AfterValidator(words.cron)] = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from penstock.errors import NotFoundError, ProjectError, suggest
@@ -18,9 +19,10 @@ from penstock.project.spec import (
 )
 from penstock.schema.constraint import Fault, check_column
 from penstock.schema.contract import Contract, Mode
-from penstock.schema.disposition import Disposition, WriteMode
+from penstock.schema.disposition import Disposition, Scd2, Strategy, WriteMode
 from penstock.schema.faults import combine, either
 from penstock.schema.metadata import bad_type
+from penstock.schema.nesting import Nesting
 from penstock.schema.table import Column, ForeignKey, Table
 from penstock.schema.types import NULL, parse_type
 
@@ -32,6 +34,8 @@ RULES = (
     "nullable", "enum", "pattern", "minimum", "maximum", "min_length", "max_length", "foreign_key", "unique",
 )  # fmt: skip
 """The names of the rules that a column's metadata makes; `<column>.<rule>` is the rule of one column."""
+_MERGE_FIELDS = ("strategy", "merge_key", "dedup_sort", "dedup_order", "hard_delete", "delete_values")
+_WRITE_FIELDS = ("write", *_MERGE_FIELDS, "overwrite", "scd2")
 _KEYS = {name: f.alias or name for name, f in ColumnSpec.model_fields.items()}
 
 
@@ -126,23 +130,60 @@ def _column(spec: ColumnSpec, base: Column | None) -> tuple[Column, list[Fault]]
     return column, check_column(column)
 
 
-def disposition_of(spec: TableSpec, table: Table, *, where: Where = dotted) -> Disposition:
-    """How rows of `table` meet those that are there. Raises: ProjectError for a merge without a key."""
-    if spec.write is WriteMode.MERGE and not table.primary_key:
+def disposition_of(
+    spec: TableSpec, table: Table, hinted: Disposition | None = None, *, where: Where = dotted
+) -> Disposition:
+    """How rows of `table` meet those that are there; what the project says wins over what is `hinted`.
+
+    Raises: ProjectError for a merge without a key, and for words that mean nothing together.
+    """
+    said = {f: getattr(spec, f) for f in _WRITE_FIELDS if f in spec.model_fields_set}
+    if (mode := said.pop("write", None)) is not None:
+        said["mode"] = mode
+    if (scd2 := said.get("scd2")) is not None:
+        said["scd2"] = Scd2(**scd2.model_dump())
+    base = hinted if hinted is not None and said.get("mode", hinted.mode) is hinted.mode else Disposition()
+    found = replace(base, **said, primary_key=table.primary_key or base.primary_key)
+    fault = _nonsense(found, spec)
+    if fault is not None:
+        key, what, expected = fault
         raise ProjectError(
-            f"`{table.name}` is merged, but nothing tells one row from another",
-            where=where(("write",)),
-            expected="`primary_key` beside `write`, or in the metadata file",
-            hint="such as `primary_key: id`",
+            f"`{table.name}` {what}",
+            where=where((key,)),
+            found=None
+            if key == "write"
+            else f"write: {found.mode}"
+            + (f", strategy: {found.strategy}" if found.mode is WriteMode.MERGE else ""),
+            expected=expected,
+            hint="such as `primary_key: id`" if key == "write" else None,
         )
-    if spec.write is not WriteMode.MERGE and spec.dedup_sort is not None:
-        raise ProjectError(
-            f"`{table.name}` has a `dedup_sort`, which only a merge uses",
-            where=where(("dedup_sort",)),
-            found=f"write: {spec.write}",
-            hint="set `write: merge`, or leave `dedup_sort` out",
+    return found
+
+
+def _nonsense(found: Disposition, spec: TableSpec) -> tuple[str, str, str] | None:
+    """The key that is wrong, what is wrong with it, and what is expected instead."""
+    merged = found.mode is WriteMode.MERGE
+    if merged and found.strategy is not Strategy.SCD2 and not found.primary_key:
+        if found.strategy is not Strategy.DELETE_INSERT:
+            key = "`primary_key` beside `write`, or in the metadata file"
+            return "write", "is merged, but nothing tells one row from another", key
+        if not found.merge_key:
+            key = "`primary_key` or `merge_key` beside `write`"
+            return "write", "is merged, but nothing tells which rows belong together", key
+    for key in _MERGE_FIELDS:
+        if not merged and key in spec.model_fields_set and getattr(spec, key):
+            return key, f"has a `{key}`, which only a merge uses", f"`write: merge`, or no `{key}`"
+    if found.overwrite and found.mode is not WriteMode.REPLACE:
+        return (
+            "overwrite",
+            "has an `overwrite`, which only a replace uses",
+            "`write: replace`, or no `overwrite`",
         )
-    return Disposition(spec.write, table.primary_key, spec.dedup_sort)
+    if found.scd2 is not None and not (merged and found.strategy is Strategy.SCD2):
+        return "scd2", "names columns of scd2, which it does not use", "`strategy: scd2`, or no `scd2`"
+    if found.delete_values and not found.hard_delete:
+        return "delete_values", "has `delete_values` of no column", "`hard_delete`, the column that has them"
+    return None
 
 
 def contract_of(spec: ContractSpec | TableSpec) -> Contract:
@@ -157,6 +198,11 @@ def contract_of(spec: ContractSpec | TableSpec) -> Contract:
     return Contract(contract.tables, contract.columns, contract.data_type, contract.data_type)
 
 
+def nesting_of(spec: TableSpec) -> Nesting:
+    """What becomes of a table's objects and lists."""
+    return Nesting(spec.nesting.mode, spec.nesting.depth)
+
+
 def check_keys(spec: TableSpec, table: Table, *, where: Where = dotted) -> list[ProjectError]:
     """Key columns that can never come, because no other column than the declared ones may."""
     if not table.columns or spec.contract.columns is Mode.EVOLVE:
@@ -164,7 +210,10 @@ def check_keys(spec: TableSpec, table: Table, *, where: Where = dotted) -> list[
     used = {
         "primary_key": spec.primary_key,
         "partitions": spec.partitions,
+        "merge_key": spec.merge_key,
         "dedup_sort": (spec.dedup_sort,) if spec.dedup_sort else (),
+        "hard_delete": (spec.hard_delete,) if spec.hard_delete else (),
+        "overwrite": spec.overwrite,
     }
     return [
         ProjectError(

@@ -17,6 +17,7 @@ _SEGMENT = re.compile(r"[^\W_][\w.=%-]*")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _MEMORY = re.compile(r"\d+(\.\d+)?\s*([KMGT]i?B|%)", re.IGNORECASE)
 _CRON_FIELD = re.compile(r"[\dA-Za-z*?/,#-]+")
+NAMINGS = ("direct", "snake_case", "sql_ci")
 _CRON_WORDS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
 
 
@@ -128,6 +129,30 @@ def cron(value: str | None) -> str | None:
             f"{value!r} is not a schedule",
             expected='five cron fields (minute, hour, day, month, weekday), such as "30 13 * * 0"',
             hint=suggest(value, _CRON_WORDS),
+        )
+    return value
+
+
+def reference(value: str) -> str:
+    """Where some Python is: `package.module:name` or `file.py:name`."""
+    place, colon, attribute = value.rpartition(":")
+    if not colon or not place or not all(part.isidentifier() for part in attribute.split(".")):
+        raise refuse(
+            f"{value!r} does not say where some Python is",
+            expected="`package.module:name`, or `path/to/file.py:name`",
+        )
+    return value
+
+
+def naming(value: str) -> str:
+    """A naming convention that is there, or where one's own is."""
+    if ":" in value:
+        return reference(value)
+    if value not in NAMINGS:
+        raise refuse(
+            f"{value!r} is not a naming convention",
+            expected=", ".join(NAMINGS) + ", or `package.module:name`",
+            hint=suggest(value, NAMINGS),
         )
     return value
 
