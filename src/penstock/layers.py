@@ -20,6 +20,7 @@ from enum import StrEnum
 
 TIMESTAMP_PARTITION = "file_land_timestamp"
 PRIVATE = "_penstock/"
+_OPEN = "_open"  # no table is called so: a table's folder never begins with an underscore
 
 
 class Layer(StrEnum):
@@ -70,6 +71,17 @@ def parse_key(key: str, dataset: str) -> LandKey | None:
 def slip_key(key: str) -> str:
     """The key of the slip that travels with a file."""
     return f"{PRIVATE}{key}.json"
+
+
+def open_key(dataset: str, landed_at: int) -> str:
+    """The mark of a landing that is being made: until it is gone, the landing's files do not count."""
+    return f"{PRIVATE}{dataset}/{_OPEN}/{landed_at}.json"
+
+
+def open_landing(key: str, dataset: str) -> int | None:
+    """The landing time that a mark names, in Unix seconds; None for a key that is no mark."""
+    found = re.fullmatch(rf"{re.escape(f'{PRIVATE}{dataset}/{_OPEN}/')}(\d+)\.json", key)
+    return int(found[1]) if found else None
 
 
 def quarantined_rows_key(key: str) -> str:

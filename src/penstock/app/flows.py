@@ -7,23 +7,29 @@ import os
 import secrets
 import socket
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
+from typing import cast
 
 from penstock.app.parts import open_destination, open_source, open_store
 from penstock.gate.arrival import ArrivalRules
 from penstock.gate.rules import Expectation, RowRules
 from penstock.gate.volume import VolumeRules
-from penstock.ports import Destination
+from penstock.ports import Destination, Producer, Source
 from penstock.project.loaded import LoadedProject
-from penstock.project.spec import TableSpec
-from penstock.project.tables import dataset_of, pipeline_of, tables_of
+from penstock.project.spec import RefSpec, TableSpec
+from penstock.project.tables import dataset_of, nesting_of, pipeline_of, tables_of
 from penstock.records.chunk import Format
 from penstock.report.facts import Observer
-from penstock.run.flow import Flow, TableFlow
+from penstock.run.flow import Flow, Landing, TableFlow
 from penstock.schema.disposition import Disposition, WriteMode
+from penstock.schema.hints import Hints
 from penstock.schema.table import Table
+from penstock.schema.types import DataType
 from penstock.version import __version__
+
+DROPPED_MIN_AGE_S = 2.0  # for files that others put into the landing area of a producer
 
 
 def flow_of(
@@ -33,17 +39,21 @@ def flow_of(
     project = loaded.project
     pipeline = pipeline_of(project, name)
     layers = project.layers
+    source = open_source(loaded, name, pipeline)
+    spec = pipeline.source
     return Flow(
         pipeline=name,
         dataset=dataset_of(name, pipeline),
-        source=open_source(loaded, pipeline),
+        source=None if isinstance(spec, RefSpec) else cast(Source, source),
+        producer=cast(Producer, source) if isinstance(spec, RefSpec) else None,
         land=open_store(loaded, layers.land),
         raw_hist=open_store(loaded, layers.raw_hist),
         quarantine=open_store(loaded, layers.quarantine),
         destination=destination or open_destination(loaded, name),
-        table=cache(lambda table: table_flow(loaded, name, table)),
+        table=cache(lambda table, hints: table_flow(loaded, name, table, hints)),
         policy=pipeline.policy,
-        min_age_s=pipeline.source.min_age_s,
+        landing=Landing(spec.land_as, spec.file_bytes) if isinstance(spec, RefSpec) else Landing(),
+        min_age_s=DROPPED_MIN_AGE_S if isinstance(spec, RefSpec) else spec.min_age_s,
         holder=holder(),
         version=__version__,
         threads=len(os.sched_getaffinity(0)),
@@ -53,21 +63,28 @@ def flow_of(
     )
 
 
-def table_flow(loaded: LoadedProject, pipeline: str, table: str) -> TableFlow:
-    """What the project says of one table, the defaults included."""
+def table_flow(loaded: LoadedProject, pipeline: str, table: str, hints: Hints | None = None) -> TableFlow:
+    """What the project says of one table, and its source where the project is silent."""
     spec = loaded.spec(pipeline, table)
-    declared = loaded.table(pipeline, table)
-    disposition = loaded.disposition(pipeline, table)
+    declared = loaded.table(pipeline, table, hints.declared if hints else None)
+    disposition = loaded.disposition(pipeline, table, hints)
+    contract = loaded.contract(pipeline, table)
+    if hints is not None and hints.contract is not None and "contract" not in spec.model_fields_set:
+        contract = hints.contract
+    nesting = nesting_of(spec)
+    if hints is not None and hints.nesting is not None and "nesting" not in spec.model_fields_set:
+        nesting = hints.nesting
     volume = spec.gate.volume
     return TableFlow(
         declared=declared,
         known=table in tables_of(pipeline_of(loaded.project, pipeline)),
-        contract=loaded.contract(pipeline, table),
+        contract=contract,
         disposition=disposition,
         rows=_row_rules(spec, declared, disposition),
         arrival=_arrival_rules(spec),
         volume=VolumeRules(volume.tolerance, volume.min_history, volume.action) if volume else None,
-        format_of=lambda file: _format_of(file, spec),
+        format_of=lambda file, seen: _format_of(file, spec, seen),
+        nesting=nesting,
     )
 
 
@@ -98,11 +115,11 @@ def _arrival_rules(spec: TableSpec) -> ArrivalRules:
     )
 
 
-def _format_of(file: str, spec: TableSpec) -> Format:
+def _format_of(file: str, spec: TableSpec, seen: Mapping[str, DataType]) -> Format:
     from penstock.records.csv_header import CsvDialect
     from penstock.records.formats import format_of
 
-    return format_of(file, spec.format, CsvDialect(**spec.csv.model_dump()))
+    return format_of(file, spec.format, CsvDialect(**spec.csv.model_dump()), seen)
 
 
 def holder() -> str:

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, cast
 
+from penstock.app.references import resolve
 from penstock.errors import MissingPartError, ProjectError, suggest
-from penstock.ports import Destination, Source, Store
+from penstock.ports import Destination, Producer, Source, Store
 from penstock.project.loaded import LoadedProject
 from penstock.project.places import absolute
-from penstock.project.spec import FilesystemSpec, ParquetSpec, PipelineSpec
+from penstock.project.spec import FilesystemSpec, ParquetSpec, PipelineSpec, RefSpec
 from penstock.project.tables import destination_of, globs_of, tables_of
 from penstock.registry import DESTINATIONS, SOURCES, STORES, Part
 
@@ -52,10 +53,12 @@ def open_destination(loaded: LoadedProject, pipeline: str) -> Destination:
     return cast(Destination, kind(spec, loaded.project.root))
 
 
-def open_source(loaded: LoadedProject, pipeline: PipelineSpec) -> Source:
+def open_source(loaded: LoadedProject, name: str, pipeline: PipelineSpec) -> Source | Producer:
     """The source of a pipeline."""
     spec = pipeline.source
     kind = load_part(SOURCES, spec.type, "source")
+    if isinstance(spec, RefSpec):
+        return cast(Producer, kind(resolve(loaded, name, spec), spec.resources))
     if not isinstance(spec, FilesystemSpec):
         return cast(Source, kind())
     from penstock.sources.filesystem import FilesystemOptions

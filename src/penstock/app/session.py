@@ -155,7 +155,8 @@ class Session:
                 shelf = Shelf(flow)
                 waiting = [w for w in shelf.found.values() if w.in_land or w.key not in facts.done]
                 taken = facts.identities | taken_before([shelf.slip(w) for w in waiting])
-                offers = flow.source.offers(taken, facts.state.get(flow.dataset))
+                state = facts.state.get(flow.dataset)
+                offers = None if flow.source is None else flow.source.offers(taken, state)
                 found.append(
                     PipelineStatus(
                         pipeline=name,
@@ -164,7 +165,7 @@ class Session:
                         tables=_totals(facts),
                         waiting_files=len(waiting),
                         waiting_bytes=sum(w.size_bytes for w in waiting),
-                        on_offer=len(offers),
+                        on_offer=None if offers is None else len(offers),
                         holder=holder,
                     )
                 )

@@ -14,6 +14,7 @@ from penstock.project.variables import redact
 from penstock.schema.contract import Contract
 from penstock.schema.disposition import Disposition
 from penstock.schema.faults import either
+from penstock.schema.hints import Hints
 from penstock.schema.table import Table
 
 
@@ -43,16 +44,18 @@ class LoadedProject:
         """What the project says of a table; the defaults for one that it does not name."""
         return tables_of(pipeline_of(self.project, pipeline)).get(table, TableSpec())
 
-    def table(self, pipeline: str, table: str) -> Table:
-        """What is promised of a table, its metadata file included."""
+    def table(self, pipeline: str, table: str, hinted: Table | None = None) -> Table:
+        """What is promised of a table: by the project file, else its metadata file, else what is `hinted`."""
         spec = self.spec(pipeline, table)
-        metadata = self.metadata[spec.metadata] if spec.metadata else None
+        metadata = self.metadata[spec.metadata] if spec.metadata else hinted
         return table_of(table, spec, metadata, where=self.below(pipeline, table))
 
-    def disposition(self, pipeline: str, table: str) -> Disposition:
+    def disposition(self, pipeline: str, table: str, hints: Hints | None = None) -> Disposition:
         """How rows of a table meet those that are in it. Raises: ProjectError for a merge without a key."""
-        spec, promised = self.spec(pipeline, table), self.table(pipeline, table)
-        return disposition_of(spec, promised, where=self.below(pipeline, table))
+        spec = self.spec(pipeline, table)
+        promised = self.table(pipeline, table, hints.declared if hints else None)
+        hinted = hints.disposition if hints else None
+        return disposition_of(spec, promised, hinted, where=self.below(pipeline, table))
 
     def contract(self, pipeline: str, table: str) -> Contract:
         """What may happen when the shape of a table's data changes."""

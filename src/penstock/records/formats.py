@@ -8,15 +8,25 @@ from penstock.errors import RefusedError, suggest
 from penstock.records.compression import logical_extension
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from penstock.records.chunk import Format
     from penstock.records.csv_header import CsvDialect
+    from penstock.schema.types import DataType
 
 FORMATS = ("jsonl", "csv", "tsv", "parquet")
 MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"PAR1": "parquet"}
 
 
-def format_of(name: str, stated: str | None = None, dialect: CsvDialect | None = None) -> Format:
+def format_of(
+    name: str,
+    stated: str | None = None,
+    dialect: CsvDialect | None = None,
+    seen: Mapping[str, DataType] | None = None,
+) -> Format:
     """The reader for a file of that name (or extension); `stated` wins over the name.
+
+    `seen` are types that the text of JSON lines does not show.
 
     Raises: RefusedError for a format that is not known.
     """
@@ -24,7 +34,7 @@ def format_of(name: str, stated: str | None = None, dialect: CsvDialect | None =
     if kind == "jsonl":
         from penstock.records.jsonl import JsonlFormat
 
-        return JsonlFormat()
+        return JsonlFormat(seen=seen)
     if kind in ("csv", "tsv"):
         from dataclasses import replace
 

@@ -20,7 +20,10 @@ from penstock.run.shape import Shape
 from penstock.run.shelf import Shelf
 from penstock.run.staged import put_in_place, stage
 from penstock.run.stream import Bench, Tally
+from penstock.schema.disposition import Strategy
+from penstock.schema.hints import hints_from_json
 from penstock.schema.table import Change, Table
+from penstock.schema.types import DataType
 
 LOADED = "loaded"
 REFUSED = "refused"
@@ -67,7 +70,7 @@ class Loader:
         """
         started_at = datetime.fromtimestamp(self.flow.now(), UTC)
         load_id = self.flow.new_id()
-        jobs = [Job(w, self.flow.table(w.table)) for w in files]
+        jobs = jobs_of(self.flow, self.shelf, files)
         self._slips = {job.key: self.shelf.slip(job.waiting) for job in jobs}
         try:
             fates, draft = self._judge(jobs, load_id, forget)
@@ -242,6 +245,24 @@ class Loader:
             outcome.findings.extend(FileFinding(job.waiting.table, job.key, f) for f in job.tally.findings)
         outcome.error = fates.error(self.flow)
         return outcome
+
+
+def jobs_of(flow: Flow, shelf: Shelf, files: Sequence[Waiting]) -> list[Job]:
+    """The files of a load, each with its table as the project and its newest file describe it.
+
+    A load of a landing that stands for the whole table holds from the time of that landing.
+    """
+    hints = shelf.hints(files)
+    tables = {name: flow.table(name, hints.get(name)) for name in {w.table for w in files}}
+    at = datetime.fromtimestamp(max((w.landed_at for w in files), default=0), UTC)
+    for name, table in tables.items():
+        if table.disposition.strategy is Strategy.SCD2:
+            tables[name] = replace(table, disposition=replace(table.disposition, at=at))
+    return [Job(w, tables[w.table], _seen(shelf.slip(w))) for w in files]
+
+
+def _seen(slip: Slip | None) -> Mapping[str, DataType]:
+    return hints_from_json(slip.hints).seen if slip is not None and slip.hints is not None else {}
 
 
 def _has_work(fates: Fates, forget: Sequence[str] | None) -> bool:

@@ -9,13 +9,13 @@ from penstock.errors import ConflictError, NotFoundError, StoreError
 from penstock.layers import slip_key
 from penstock.ledger import Slip
 from penstock.plan import Land, Plan
-from penstock.ports import Put
+from penstock.ports import Put, Source
 from penstock.report.facts import FileDone, Phase, PhaseDone, PhaseStarted, Progress
 from penstock.run.flow import Flow
 from penstock.run.shelf import slip_bytes
 
 
-def extract(flow: Flow, plan: Plan, state: str | None) -> dict[str, str]:
+def extract(flow: Flow, source: Source, plan: Plan, state: str | None) -> dict[str, str]:
     """Land what the plan says. The slip goes first, so that no landed file is without its origin.
 
     `state` is the source's state so far. What it is after this extract travels on the last slip
@@ -28,11 +28,11 @@ def extract(flow: Flow, plan: Plan, state: str | None) -> dict[str, str]:
     size = sum(step.offer.size_bytes for step in steps)
     flow.observe(PhaseStarted(flow.pipeline, Phase.LAND, len(steps), size))
     began = flow.now()
-    after = flow.source.state([step.offer for step in steps], state)
+    after = source.state([step.offer for step in steps], state)
     landed = {}
     for step in steps:
         last = step is steps[-1]
-        put = _land(flow, step, after if last else None, more=not last)
+        put = _land(flow, source, step, after if last else None, more=not last)
         landed[step.key] = put.sha256
         flow.observe(Progress(flow.pipeline, Phase.LAND, put.size_bytes))
         flow.observe(FileDone(flow.pipeline, Phase.LAND, step.table, step.key))
@@ -40,13 +40,13 @@ def extract(flow: Flow, plan: Plan, state: str | None) -> dict[str, str]:
     return landed
 
 
-def _land(flow: Flow, step: Land, state: str | None, *, more: bool) -> Put:
+def _land(flow: Flow, source: Source, step: Land, state: str | None, *, more: bool) -> Put:
     offer = step.offer
     origin = (offer.origin, offer.identity, offer.modified_at)
     slip = Slip(step.key, "", 0, step.landed_at, *origin, state=state, more=more)
     # whatever fails below, the slip stays: the file may be there although nobody told us
     flow.land.replace(slip_key(step.key), slip_bytes(slip))
-    with _opened(flow, step) as stream:
+    with _opened(source, step) as stream:
         try:
             put = flow.land.create(step.key, stream)
         except ConflictError as error:
@@ -69,9 +69,9 @@ def _land(flow: Flow, step: Land, state: str | None, *, more: bool) -> Put:
     return put
 
 
-def _opened(flow: Flow, step: Land) -> BinaryIO:
+def _opened(source: Source, step: Land) -> BinaryIO:
     try:
-        return flow.source.open(step.offer)
+        return source.open(step.offer)
     except NotFoundError as error:
         raise StoreError(
             "a source file went away before it was read",

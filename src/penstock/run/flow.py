@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from penstock.gate.arrival import ArrivalRules
 from penstock.gate.rules import RowRules
 from penstock.gate.verdict import Policy
 from penstock.gate.volume import VolumeRules
-from penstock.ports import Destination, Source, Store
+from penstock.ports import Destination, Producer, Source, Store
 from penstock.records.chunk import Format
 from penstock.report.facts import Observer
 from penstock.schema.contract import Contract
 from penstock.schema.disposition import Disposition
+from penstock.schema.hints import Hints
+from penstock.schema.nesting import NATIVE, Nesting
 from penstock.schema.table import Table
+from penstock.schema.types import DataType
 
 
 @dataclass(frozen=True)
 class TableFlow:
     """One table of a pipeline. `known` says whether the project names it.
 
-    `format_of` gives the reader for a file's name.
+    `format_of` gives the reader for a file's name and the types that its source said it has.
     """
 
     declared: Table
@@ -31,27 +34,40 @@ class TableFlow:
     rows: RowRules
     arrival: ArrivalRules
     volume: VolumeRules | None
-    format_of: Callable[[str], Format]
+    format_of: Callable[[str, Mapping[str, DataType]], Format]
+    nesting: Nesting = NATIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """How a producer's records are written: the extension, and the bytes from which a file is closed."""
+
+    extension: str = "jsonl.gz"
+    file_bytes: int = 1 << 28
 
 
 @dataclass(frozen=True)
 class Flow:
     """One pipeline, ready to run.
 
-    `table` gives a table's flow by name, for tables that the project does not name too. `now`
+    Data comes from files of a `source` or is made by a `producer`; from neither if others drop it.
+    `table` gives a table's flow by name, for tables that the project does not name too, and with
+    what a producer said of it. `landing` says how what a producer makes is written. `now`
     returns Unix seconds; `new_id` an identifier that no load has had. `min_age_s` is how long a
     file that others put into the landing area must have rested.
     """
 
     pipeline: str
     dataset: str
-    source: Source
+    source: Source | None
+    producer: Producer | None
     land: Store
     raw_hist: Store
     quarantine: Store
     destination: Destination
-    table: Callable[[str], TableFlow]
+    table: Callable[[str, Hints | None], TableFlow]
     policy: Policy
+    landing: Landing
     min_age_s: float
     holder: str
     version: str

@@ -32,17 +32,21 @@ from penstock.run.stream import Bench, HashingReader, Selection, Tally, stream
 from penstock.schema.arrow import arrow_schema
 from penstock.schema.disposition import WriteMode
 from penstock.schema.table import Table
-from penstock.schema.types import NULL
+from penstock.schema.types import NULL, DataType
 
 HEAD_BYTES = 4096
 
 
 @dataclass(slots=True)
 class Job:
-    """A file on its way through a load, with what earlier passes found out about it."""
+    """A file on its way through a load, with what earlier passes found out about it.
+
+    `seen` are types that its source said its values have.
+    """
 
     waiting: Waiting
     flow: TableFlow
+    seen: Mapping[str, DataType] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
     selection: Selection = field(default_factory=Selection)
     rejects: RejectFile | None = None
@@ -164,7 +168,9 @@ class Pass:
         name = job.key.rpartition("/")[2]
         try:
             with open_decompressed(cast(Any, reader), name) as plain:
-                for piece in stream(plain, job.flow.format_of(name), shape, self.bench, job.selection):
+                for piece in stream(
+                    plain, job.flow.format_of(name, job.seen), shape, self.bench, job.selection
+                ):
                     self._count(job, piece)
                     flow.observe(Progress(flow.pipeline, Phase.JUDGE, piece.size_bytes, piece.records))
                     if piece.batch.num_rows:

@@ -13,18 +13,18 @@ from itertools import groupby
 
 from penstock.errors import ConflictError, LockHeldError, PenstockError
 from penstock.gate.verdict import Action, Finding, Policy
-from penstock.ledger import Facts, LedgerFile, Slip, Waiting
+from penstock.ledger import Facts, LedgerFile, Slip, Waiting, landing_order
 from penstock.plan import Clear, Judge, plan_drain, plan_extract
 from penstock.report.facts import FileFinding, Notice, PipelineResult
 from penstock.run.commit import REFUSED, Loader, Outcome
 from penstock.run.extract import extract, taken_before
 from penstock.run.flow import Flow
 from penstock.run.journal import Journal
+from penstock.run.produce import produce
 from penstock.run.quiet import Quiet
 from penstock.run.shelf import Shelf, other_bytes
 from penstock.run.staged import recover
 from penstock.run.stream import Bench
-from penstock.schema.disposition import WriteMode
 
 POLL_S = 0.2
 
@@ -69,6 +69,8 @@ def lock(flow: Flow, wait_s: float) -> Iterator[None]:
 
 def _drain_extract_drain(flow: Flow, journal: Journal) -> None:
     shelf = Shelf(flow)
+    if gone := shelf.abandon():
+        flow.observe(Notice(flow.pipeline, f"removed {gone} files of a landing that was not finished"))
     shelf.tidy()
     facts = flow.destination.facts(flow.pipeline)
     recover(flow, facts)
@@ -80,15 +82,26 @@ def _drain_extract_drain(flow: Flow, journal: Journal) -> None:
     there = frozenset(shelf.found)
     left = [w for w in shelf.found.values() if w.key not in facts.done]
     taken = facts.identities | taken_before([shelf.slip(w) for w in left])
-    state = facts.state.get(flow.dataset)
-    offers = flow.source.offers(taken, state)
     keys = there | facts.done
     landed_at = begun or _next_landing(flow, facts, left)
-    plan = plan_extract(flow.pipeline, flow.dataset, offers, landed_at, keys)
-    landed = extract(flow, plan, state)
+    landed: dict[str, str] = {}
+    if flow.producer is not None:
+        landed = produce(flow, flow.producer, landed_at, keys, _state(flow, shelf, facts, left))
+    elif flow.source is not None:
+        state = facts.state.get(flow.dataset)
+        offers = flow.source.offers(taken, state)
+        plan = plan_extract(flow.pipeline, flow.dataset, offers, landed_at, keys)
+        landed = extract(flow, flow.source, plan, state)
     journal.landed += len(landed)
     if landed or waits:
         drain(flow, Shelf(flow), facts, landed, journal, without=there - waits)
+
+
+def _state(flow: Flow, shelf: Shelf, facts: Facts, left: Sequence[Waiting]) -> str | None:
+    """What the producer goes on from: files that wait for their load carry newer states than the ledger."""
+    slips = [shelf.slip(w) for w in sorted(left, key=landing_order)]
+    waiting = [slip.state for slip in slips if slip is not None and slip.state is not None]
+    return waiting[-1] if waiting else facts.state.get(flow.dataset)
 
 
 def _next_landing(flow: Flow, facts: Facts, left: Sequence[Waiting]) -> int:
@@ -103,7 +116,8 @@ def _begun(flow: Flow, shelf: Shelf, facts: Facts) -> tuple[int | None, frozense
     Those wait for the rest of it, or the rest would replace them.
     """
     left = [w for w in shelf.found.values() if w.in_land and w.key not in facts.done]
-    waits = [w for w in left if flow.table(w.table).disposition.mode is WriteMode.REPLACE]
+    hints = shelf.hints(left)
+    waits = [w for w in left if flow.table(w.table, hints.get(w.table)).disposition.by_landing]
     if not waits:
         return None, frozenset()
     begun = max(w.landed_at for w in waits)
@@ -131,7 +145,7 @@ def drain(
     judges = [s for s in plan.steps if isinstance(s, Judge) and s.key not in without]
     todo = [shelf.found[s.key] for s in judges if s.table not in held]
     with bench_of(flow, bool(todo)) as bench:
-        for group in load_groups(flow, todo):
+        for group in load_groups(flow, shelf, todo):
             if bench is not None:
                 outcome = Loader(flow, shelf, facts, bench, landed).load(group)
                 journal.outcomes.append(outcome)
@@ -170,10 +184,11 @@ def bench_of(flow: Flow, needed: bool) -> Iterator[Bench | None]:
         bench.close()
 
 
-def load_groups(flow: Flow, files: Sequence[Waiting]) -> list[list[Waiting]]:
-    """The files that share a load: all of them, unless a table is replaced by each landing."""
-    replaced = any(flow.table(t).disposition.mode is WriteMode.REPLACE for t in {w.table for w in files})
-    if not replaced:
+def load_groups(flow: Flow, shelf: Shelf, files: Sequence[Waiting]) -> list[list[Waiting]]:
+    """The files that share a load: all of them, unless each landing stands for the whole of a table."""
+    hints = shelf.hints(files)
+    tables = {w.table for w in files}
+    if not any(flow.table(t, hints.get(t)).disposition.by_landing for t in tables):
         return [list(files)] if files else []
     return [list(group) for _, group in groupby(files, key=lambda w: w.landed_at)]
 

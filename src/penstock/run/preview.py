@@ -17,6 +17,7 @@ from penstock.ledger import Commit, Facts, Waiting
 from penstock.plan import Judge, Land, Plan, plan_after, plan_drain, plan_extract
 from penstock.ports import Batches, Destination, Offer
 from penstock.report.facts import FileFinding, PlannedPipeline, PlannedTable
+from penstock.run.commit import jobs_of
 from penstock.run.extract import taken_before
 from penstock.run.fates import Fates
 from penstock.run.flow import Flow
@@ -42,7 +43,7 @@ def look_ahead(flow: Flow, shelf: Shelf, facts: Facts) -> Outlook:
     drain = plan_drain(flow.pipeline, facts, found)
     left = [w for w in found if w.key not in facts.done]
     taken = facts.identities | taken_before([shelf.slip(w) for w in left])
-    offers = flow.source.offers(taken, facts.state.get(flow.dataset))
+    offers = flow.source.offers(taken, facts.state.get(flow.dataset)) if flow.source is not None else ()
     keys = frozenset(shelf.found) | facts.done
     extract = plan_extract(flow.pipeline, flow.dataset, offers, int(flow.now()), keys)
     after = plan_after(flow.pipeline, extract)
@@ -66,7 +67,7 @@ def preview(flow: Flow, *, quick: bool) -> PlannedPipeline:
     tables = _places(outlook)
     if quick or not outlook.files:
         return PlannedPipeline(flow.pipeline, outlook.plan.steps, tuple(tables.values()))
-    fates, draft = _judge(flow, facts, outlook)
+    fates, draft = _judge(flow, shelf, facts, outlook)
     for name, table in tables.items():
         tables[name] = _judged(table, fates, draft)
     error = fates.error(flow)
@@ -79,12 +80,14 @@ def preview(flow: Flow, *, quick: bool) -> PlannedPipeline:
     )
 
 
-def _judge(flow: Flow, facts: Facts, outlook: Outlook) -> tuple[Fates, Draft | None]:
+def _judge(flow: Flow, shelf: Shelf, facts: Facts, outlook: Outlook) -> tuple[Fates, Draft | None]:
     def opened(job: Job) -> BinaryIO:
         offer = outlook.offers.get(job.key)
-        return flow.source.open(offer) if offer is not None else open_landed(flow, job)
+        if offer is None or flow.source is None:
+            return open_landed(flow, job)
+        return flow.source.open(offer)
 
-    jobs = [Job(w, flow.table(w.table)) for w in outlook.files]
+    jobs = jobs_of(flow, shelf, outlook.files)
     bench = Bench(flow.threads)
     try:
         for job in jobs:

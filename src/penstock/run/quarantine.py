@@ -90,7 +90,7 @@ def rows_of(flow: Flow, key: str) -> Iterator[QuarantinedRow]:
     """
     parts = parse_key(key, flow.dataset)
     table = parts.table if parts else ""
-    hidden = any(c.sensitive for c in flow.table(table).declared.columns)
+    hidden = any(c.sensitive for c in flow.table(table, None).declared.columns)
     for batch in batches_of(flow.quarantine, quarantined_rows_key(key), ["row", "broken", "raw"]):
         for row in batch.to_pylist():
             broken = tuple(Broken(b["rule"], b["column"], b["value"]) for b in row["broken"])

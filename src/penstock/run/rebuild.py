@@ -42,7 +42,7 @@ def rebuild(
         for f in facts.files
         if f.table in chosen and f.outcome == REFUSED and shelf.found.get(f.key) is None
     ]
-    groups = load_groups(flow, files) or [[]]
+    groups = load_groups(flow, shelf, files) or [[]]
     journal.drained += len(files)
     for number, group in enumerate(groups):
         first = number == 0

@@ -15,11 +15,12 @@ from datetime import UTC, datetime
 from penstock.errors import NotFoundError
 from penstock.layers import parse_key, quarantined_rows_key
 from penstock.ledger import Commit, Facts, LedgerFile, Waiting, reconcile
-from penstock.run.commit import Outcome, changed, load_row, tables_of
+from penstock.run.commit import Outcome, changed, jobs_of, load_row, tables_of
 from penstock.run.flow import Flow
 from penstock.run.journal import Journal
 from penstock.run.load import Job, Pass, open_landed
 from penstock.run.quarantine import REPLAYED, batches_of
+from penstock.run.shelf import Shelf
 from penstock.run.staged import put_in_place, recover, stage
 from penstock.run.stream import Bench, Selection
 
@@ -49,7 +50,8 @@ def replay(flow: Flow, facts: Facts, bench: Bench, journal: Journal, *, keys: Se
 def _replay(flow: Flow, facts: Facts, bench: Bench, asides: list[_Aside]) -> Outcome:
     started_at = datetime.fromtimestamp(flow.now(), UTC)
     load_id = flow.new_id()
-    jobs = [_job(flow, aside) for aside in asides]
+    shelf = Shelf(flow)
+    jobs = [_job(flow, shelf, aside) for aside in asides]
     try:
         while True:
             transaction = flow.destination.begin(flow.pipeline, load_id)
@@ -88,7 +90,7 @@ def _look(flow: Flow, key: str) -> _Aside:
     return _Aside(key, flow.quarantine.digest(name), frozenset(rows))
 
 
-def _job(flow: Flow, aside: _Aside) -> Job:
+def _job(flow: Flow, shelf: Shelf, aside: _Aside) -> Job:
     parts = parse_key(aside.key, flow.dataset)
     stat = flow.raw_hist.stat(aside.key)
     if parts is None or stat is None:
@@ -97,7 +99,9 @@ def _job(flow: Flow, aside: _Aside) -> Job:
     waiting = Waiting(
         aside.key, parts.table, landed_at, stat.size_bytes, in_land=False, in_raw_hist=True, modified_at=0.0
     )
-    return Job(waiting, flow.table(parts.table), selection=Selection(only=aside.rows))
+    [job] = jobs_of(flow, shelf, [waiting])
+    job.selection = Selection(only=aside.rows)
+    return job
 
 
 def _row(flow: Flow, facts: Facts, job: Job, aside: _Aside, load_id: str) -> LedgerFile:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 
 import msgspec
 
 from penstock.errors import ConflictError, NotFoundError, StoreError
-from penstock.layers import PRIVATE, parse_key, quarantined_file_key, slip_key
-from penstock.ledger import Slip, Waiting
+from penstock.layers import PRIVATE, open_key, open_landing, parse_key, quarantined_file_key, slip_key
+from penstock.ledger import Slip, Waiting, landing_order
 from penstock.ports import Stat, Store
 from penstock.run.flow import Flow
+from penstock.schema.hints import Hints, hints_from_json
 
 
 class Shelf:
     """What lay in the layers of a pipeline at one moment, and moves from there.
 
-    `arriving` counts files that others are perhaps still writing.
+    `arriving` counts files that others are perhaps still writing; `unfinished` are the files of
+    landings that are being made, or were when their maker was killed, by landing time.
     """
 
     def __init__(self, flow: Flow) -> None:
@@ -27,15 +29,23 @@ class Shelf:
         self.found: dict[str, Waiting] = {}
         self._digest = hashlib.sha256()
         self._lone_slips: set[str] = set()
+        self._slips: dict[str, Slip | None] = {}
+        self.unfinished: dict[int, list[str]] = {}
         self._look()
 
     def _look(self) -> None:
         flow = self.flow
         now = flow.now()
         ours = frozenset(stat.key for stat in flow.land.list(f"{PRIVATE}{flow.dataset}/"))
-        self._lone_slips.update(ours)
+        marks = {key: at for key in ours if (at := open_landing(key, flow.dataset)) is not None}
+        self.unfinished = {at: [] for at in marks.values()}
+        self._lone_slips.update(ours - marks.keys())
         for stat in self._listed(flow.land):
             self._lone_slips.discard(slip_key(stat.key))
+            parts = parse_key(stat.key, flow.dataset)
+            if parts and parts.landed_at in self.unfinished and slip_key(stat.key) in ours:
+                self.unfinished[parts.landed_at].append(stat.key)
+                continue
             if slip_key(stat.key) not in ours and now - stat.modified_at < flow.min_age_s:
                 self.arriving += 1
                 continue
@@ -69,6 +79,20 @@ class Shelf:
 
     def slip(self, waiting: Waiting) -> Slip | None:
         """The slip of a file, or None for a file that others put there."""
+        if waiting.key not in self._slips:
+            self._slips[waiting.key] = self._read_slip(waiting)
+        return self._slips[waiting.key]
+
+    def hints(self, files: Iterable[Waiting]) -> dict[str, Hints]:
+        """What the newest file of each table says of it; tables whose files say nothing are left out."""
+        found: dict[str, Hints] = {}
+        for waiting in sorted(files, key=landing_order):
+            slip = self.slip(waiting)
+            if slip is not None and slip.hints is not None:
+                found[waiting.table] = hints_from_json(slip.hints)
+        return found
+
+    def _read_slip(self, waiting: Waiting) -> Slip | None:
         store = self.flow.land if waiting.in_land else self.flow.raw_hist
         try:
             with store.open(slip_key(waiting.key)) as stream:
@@ -96,6 +120,22 @@ class Shelf:
         for key in sorted(self._lone_slips):
             self.flow.land.delete(key)
         self._lone_slips.clear()
+
+    def abandon(self) -> int:
+        """Remove what unfinished landings have left, and their marks; returns how many files went.
+
+        Called with the pipeline's lock held, so whoever made them is gone. The state that they
+        would have carried was never kept: what they held is asked for again.
+        """
+        gone = 0
+        for landed_at, keys in self.unfinished.items():
+            for key in keys:
+                self.flow.land.delete(key)
+                self.flow.land.delete(slip_key(key))
+                gone += 1
+            self.flow.land.delete(open_key(self.flow.dataset, landed_at))
+        self.unfinished = {}
+        return gone
 
     def set_aside(self, key: str, slip: Slip) -> None:
         """Copy a refused file to the quarantine, whole. It leaves land when the ledger knows."""

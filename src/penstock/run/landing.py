@@ -1,0 +1,344 @@
+"""Files in the making: what a producer yields becomes landed files, whole or not at all.
+
+A landing is marked before its first file and the mark is taken away after its last: a landing that
+still has its mark is not there, and the next run removes what it left. Each table has one file open at
+a time. Records are written as JSON lines, Arrow data as parquet, and a file that was yielded lands as
+it is; the order in which they came is the order of the files.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, BinaryIO, Protocol, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from penstock.errors import NotFoundError, StoreError
+from penstock.layers import land_key, open_key, slip_key
+from penstock.ledger import Slip
+from penstock.ports import Block
+from penstock.records.encode import Encoder
+from penstock.report.facts import FileDone, Phase, Progress
+from penstock.run.flow import Flow
+from penstock.run.shelf import slip_bytes
+from penstock.schema.hints import Hints, hints_to_json
+from penstock.schema.table import Table
+from penstock.schema.types import DataType
+
+GZIP_LEVEL = 1  # a fifth more bytes than the default, for a third of its time
+GROUP_ROWS = 1 << 17
+GROUP_BYTES = 1 << 25
+
+
+class Making:
+    """One landing of one or several tables. `taken` are keys that are in use."""
+
+    def __init__(self, flow: Flow, landed_at: int, taken: frozenset[str]) -> None:
+        self.flow = flow
+        self.landed_at = landed_at
+        self.landed: dict[str, str] = {}
+        self._taken = taken
+        self._open: dict[str, _File] = {}
+        self._done: dict[str, _File] = {}
+        self._parts: dict[str, int] = {}
+        self._hints: dict[str, Hints] = {}
+        self._marked = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was added."""
+        return not self._marked
+
+    def add(self, block: Block) -> None:
+        """Take a block in. Raises: RefusedError for a row that cannot be written; StoreError."""
+        if block.hints is not None:
+            self._hints[block.table] = block.hints
+        if isinstance(block.data, Path):
+            self._next(block.table, _Imported(block.data))
+            return
+        if not len(block.data):
+            return
+        file = self._open.get(block.table)
+        if file is None or not file.takes(block.data):
+            file = self._next(block.table, self._begin(block))
+        size = file.write(block.data)
+        self.flow.observe(Progress(self.flow.pipeline, Phase.LAND, size, len(block.data)))
+        if file.size_bytes >= self.flow.landing.file_bytes:
+            self._close(block.table)
+
+    def finish(self, state: str | None) -> dict[str, str]:
+        """Land what is open, with the state in the last slip; then the landing is there.
+
+        Returns: the SHA-256 of each landed file by key.
+        """
+        for table in list(self._open):
+            self._close(table)
+        last = list(self._done)[-1:]
+        for table, file in list(self._done.items()):
+            part = self._parts.get(table)
+            self._land(table, file, part, state if [table] == last else None)
+        self._done.clear()
+        if self._marked:
+            self.flow.land.delete(open_key(self.flow.dataset, self.landed_at))
+        return self.landed
+
+    def drop(self) -> None:
+        """Let go of files in the making; what has landed of them is removed by the next run."""
+        for file in (*self._open.values(), *self._done.values()):
+            file.close()
+        self._open.clear()
+        self._done.clear()
+
+    # --------------------------------------------------------------------------------- files
+
+    def _begin(self, block: Block) -> _File:
+        if isinstance(block.data, pa.Table | pa.RecordBatch):
+            return _Parquet(block.data.schema)
+        return _Lines(block.table, self.flow.landing.extension)
+
+    def _next(self, table: str, file: _File) -> _File:
+        """Open a further file of a table, after the one that is open."""
+        self._mark()
+        self._close(table)
+        self._open[table] = file
+        return file
+
+    def _close(self, table: str) -> None:
+        """Finish the open file of a table. The first of several lands when a second one follows."""
+        file = self._open.pop(table, None)
+        if file is None:
+            return
+        file.finish()
+        before = self._done.pop(table, None)
+        if before is not None:
+            part = self._parts.get(table, 0)
+            self._land(table, before, part, None)
+            self._parts[table] = part + 1
+        self._done[table] = file
+
+    def _mark(self) -> None:
+        if not self._marked:
+            self.flow.land.replace(open_key(self.flow.dataset, self.landed_at), b"{}\n")
+            self._marked = True
+
+    def _land(self, table: str, file: _File, part: int | None, state: str | None) -> None:
+        flow = self.flow
+        key = land_key(flow.dataset, table, self.landed_at, file.extension, part)
+        while key in self._taken or key in self.landed:
+            part = 0 if part is None else part + 1
+            key = land_key(flow.dataset, table, self.landed_at, file.extension, part)
+        slip = Slip(key, "", 0, self.landed_at, state=state, hints=self._said(table, file.seen))
+        flow.land.replace(slip_key(key), slip_bytes(slip))
+        try:
+            put = flow.land.create(key, file.stream())
+        finally:
+            file.close()
+        self.landed[key] = put.sha256
+        flow.observe(FileDone(flow.pipeline, Phase.LAND, table, key))
+
+    def _said(self, table: str, seen: Mapping[str, DataType]) -> str | None:
+        said = self._hints.get(table)
+        if said is None and not seen:
+            return None
+        base = said or Hints(Table(table))
+        return hints_to_json(Hints(base.declared, seen, base.disposition, base.contract, base.nesting))
+
+
+class _File(Protocol):
+    """A file in the making. Units: `size_bytes` as written so far, uncompressed."""
+
+    extension: str
+    size_bytes: int
+
+    @property
+    def seen(self) -> Mapping[str, DataType]:
+        """The types that the file's text does not show."""
+        ...
+
+    def takes(self, data: Any) -> bool:
+        """Whether more data can follow in this file."""
+        ...
+
+    def write(self, data: Any) -> int:
+        """Write data; returns its bytes."""
+        ...
+
+    def finish(self) -> None:
+        """Write what is left."""
+        ...
+
+    def stream(self) -> BinaryIO:
+        """The finished file from its beginning."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+class _Lines:
+    """JSON lines in a temporary file."""
+
+    def __init__(self, table: str, extension: str) -> None:
+        self.extension = extension
+        self.size_bytes = 0
+        self._temporary = temporary()
+        self._encoder = Encoder(table)
+        self._out = _compressed(self._temporary, extension)
+
+    @property
+    def seen(self) -> Mapping[str, DataType]:
+        return self._encoder.seen
+
+    def takes(self, data: Any) -> bool:
+        return not isinstance(data, pa.Table | pa.RecordBatch)
+
+    def write(self, data: Sequence[Mapping[str, Any]]) -> int:
+        lines = self._encoder.lines(data)
+        with full_disk():
+            self._out.write(lines)
+        self.size_bytes += len(lines)
+        return len(lines)
+
+    def finish(self) -> None:
+        if self._out is not self._temporary:
+            with full_disk():
+                self._out.close()
+
+    def stream(self) -> BinaryIO:
+        self._temporary.seek(0)
+        return cast(BinaryIO, self._temporary)
+
+    def close(self) -> None:
+        self._temporary.close()
+
+
+class _Parquet:
+    """Arrow data of one schema in a temporary parquet file."""
+
+    extension = "parquet"
+    seen: Mapping[str, DataType] = {}
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.size_bytes = 0
+        self._schema = schema
+        self._temporary = temporary()
+        self._held: list[pa.RecordBatch] = []
+        self._held_rows = self._held_bytes = 0
+        self._writer = pq.ParquetWriter(self._temporary, schema, compression="zstd")
+
+    def takes(self, data: Any) -> bool:
+        return isinstance(data, pa.Table | pa.RecordBatch) and data.schema.equals(self._schema)
+
+    def write(self, data: pa.Table | pa.RecordBatch) -> int:
+        size = data.nbytes
+        self._held.extend(data.to_batches() if isinstance(data, pa.Table) else [data])
+        self._held_rows, self._held_bytes = self._held_rows + data.num_rows, self._held_bytes + size
+        if self._held_rows >= GROUP_ROWS or self._held_bytes >= GROUP_BYTES:
+            self._flush()
+        self.size_bytes += size
+        return size
+
+    def _flush(self) -> None:
+        if self._held:
+            with full_disk():
+                self._writer.write_table(pa.Table.from_batches(self._held, self._schema))
+        self._held.clear()
+        self._held_rows = self._held_bytes = 0
+
+    def finish(self) -> None:
+        self._flush()
+        with full_disk():
+            self._writer.close()
+
+    def stream(self) -> BinaryIO:
+        self._temporary.seek(0)
+        return cast(BinaryIO, self._temporary)
+
+    def close(self) -> None:
+        self._temporary.close()
+
+
+class _Imported:
+    """A file that was yielded: it lands byte for byte."""
+
+    seen: Mapping[str, DataType] = {}
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stream: BinaryIO | None = None
+        self.size_bytes = 0
+        self.extension = path.name.partition(".")[2] or "data"
+
+    def takes(self, data: Any) -> bool:  # noqa: ARG002 - another file's data never follows
+        return False
+
+    def write(self, data: Any) -> int:  # noqa: ARG002
+        return 0
+
+    def finish(self) -> None:
+        """Nothing: it was finished by whoever made it."""
+
+    def stream(self) -> BinaryIO:
+        try:
+            self._stream = self._path.open("rb")
+        except FileNotFoundError as error:
+            raise NotFoundError("a file to import is not there", where=str(self._path)) from error
+        except OSError as error:
+            raise StoreError(
+                "a file to import cannot be read", where=str(self._path), found=error.strerror
+            ) from error
+        return self._stream
+
+    def close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+
+
+def temporary() -> IO[bytes]:
+    """A file without a name, gone when it is closed. Raises: StoreError."""
+    with full_disk():
+        return tempfile.TemporaryFile(prefix="penstock-")
+
+
+class full_disk:  # noqa: N801 - used as a word in a `with` statement
+    """Turns the system's refusals into a StoreError that names the temporary folder."""
+
+    def __enter__(self) -> None:
+        """Nothing."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Tell what the system said."""
+        if isinstance(error, OSError):
+            raise StoreError(
+                "a temporary file cannot be written",
+                where=tempfile.gettempdir(),
+                found=error.strerror or str(error),
+                hint="free some space there, or name another folder in the variable TMPDIR",
+            ) from error
+
+
+def _compressed(target: IO[bytes], extension: str) -> Any:  # Any: three kinds of streams
+    if extension.endswith(".gz"):
+        return gzip.GzipFile("", "wb", GZIP_LEVEL, cast(Any, target), mtime=0)
+    if extension.endswith(".zst"):
+        return pa.CompressedOutputStream(pa.PythonFile(_Unclosed(target), "w"), "zstd")
+    return target
+
+
+class _Unclosed(io.RawIOBase):
+    """A stream that stays open when the one above it is closed."""
+
+    def __init__(self, inner: IO[bytes]) -> None:
+        self._inner = inner
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        return int(self._inner.write(data) or 0)

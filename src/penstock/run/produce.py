@@ -1,0 +1,64 @@
+"""From a producer to the landing area: what it makes, landing after landing, with its state."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from penstock.ledger import Commit
+from penstock.ports import Block, Producer
+from penstock.report.facts import Phase, PhaseDone, PhaseStarted
+from penstock.run.commit import load_row
+from penstock.run.flow import Flow
+from penstock.run.landing import Making
+
+
+def produce(
+    flow: Flow, producer: Producer, landed_at: int, taken: frozenset[str], state: str | None
+) -> dict[str, str]:
+    """Land everything that is new since `state`; returns the SHA-256 of each landed file by key.
+
+    At each checkpoint what was made so far is landed for good, unless it belongs to a table that each
+    landing replaces: then all of it is one landing. A state that changed although nothing was made is
+    committed by itself.
+    Raises: what the producer raises; what was landed before the last checkpoint stays.
+    """
+    flow.observe(PhaseStarted(flow.pipeline, Phase.LAND, 0, 0))
+    began, before = flow.now(), state
+    landed: dict[str, str] = {}
+    making = Making(flow, landed_at, taken)
+    whole = False
+    try:
+        for item in producer.produce(state):
+            if isinstance(item, Block):
+                whole = whole or _is_whole(flow, item)
+                making.add(item)
+                continue
+            state = item.state
+            if not whole and not making.is_empty:
+                landed |= making.finish(state)
+                making = Making(flow, making.landed_at + 1, taken)
+        if not making.is_empty:
+            landed |= making.finish(state)
+    finally:
+        making.drop()
+    flow.observe(PhaseDone(flow.pipeline, Phase.LAND, flow.now() - began))
+    if state != before and state is not None and not landed:
+        _remember(flow, state)
+    return landed
+
+
+def _is_whole(flow: Flow, block: Block) -> bool:
+    """Whether the block's table takes each landing for the whole of it."""
+    return flow.table(block.table, block.hints).disposition.by_landing
+
+
+def _remember(flow: Flow, state: str) -> None:
+    """Commit a state that comes with no rows."""
+    load_id = flow.new_id()
+    load = load_row(flow, load_id, datetime.fromtimestamp(flow.now(), UTC), ())
+    transaction = flow.destination.begin(flow.pipeline, load_id)
+    try:
+        transaction.commit(Commit(load, (), state={flow.dataset: state}))
+    except BaseException:
+        transaction.rollback()
+        raise
