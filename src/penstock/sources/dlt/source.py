@@ -1,0 +1,173 @@
+"""The rows of a dlt source, through dlt's own extract and nothing behind it.
+
+dlt evaluates pipes of generators, transformers and steps in an iterator of its own. It finds the
+state, the source and the configuration section in a container that is global to the process; they
+are put there while it is asked for items and taken away again before anything goes on, so that
+several sources can be asked in turn.
+
+The state is dlt's own (`sources.<source>.resources.<resource>`), in dlt's JSON, so that instants and
+decimals come back as what they were. Beside it, under `tables`, is which tables a resource that
+replaces them has filled, so that they are emptied when it has nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from types import SimpleNamespace
+from typing import Any
+
+import penstock.sources.dlt.quiet  # noqa: F401  # isort: skip - before anything of dlt
+
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.specs import ConfigSectionContext, known_sections
+from dlt.common.json import json
+from dlt.common.pipeline import StateInjectableContext
+from dlt.extract import DltResource
+from dlt.extract.decorators import SourceInjectableContext, SourceSchemaInjectableContext
+from dlt.extract.extract import data_to_sources
+from dlt.extract.pipe_iterator import PipeIterator
+from dlt.extract.state import reset_resource_state
+
+from penstock.errors import NotFoundError, RefusedError, suggest
+from penstock.ports import Block, Checkpoint
+from penstock.schema.nesting import Nesting, NestingMode
+from penstock.sources.dlt.blocks import Blocks
+from penstock.sources.dlt.failures import told
+
+# Any throughout: sources, resources and state of dlt, whose types say no more
+
+_SOURCES, _TABLES = "sources", "tables"
+_REPLACE = "replace"
+
+
+class DltSource:
+    """A producer around anything that `run` of dlt takes, or a function that makes it.
+
+    `arguments` are those of the function. `hints` are arguments of dlt's `run`, such as `table_name`,
+    `write_disposition`, `columns` or `primary_key`, and hold for every resource. `name` is that of
+    the source that single resources are put into; their state is kept under it.
+    """
+
+    def __init__(
+        self,
+        what: Any,
+        *,
+        name: str = "dlt",
+        arguments: Mapping[str, Any] | None = None,
+        resources: Sequence[str] = (),
+        hints: Mapping[str, Any] | None = None,
+        nesting: NestingMode = NestingMode.NATIVE,
+    ) -> None:
+        self.what = what
+        self.name = name
+        self.arguments = dict(arguments or {})
+        self.resources = tuple(resources)
+        self.hints = dict(hints or {})
+        self.nesting = nesting
+
+    def produce(self, state: str | None) -> Iterator[Block | Checkpoint]:
+        """The rows of all selected resources, then the state after them.
+
+        Raises: OutsideError when the network or a database fails; ProjectError when configuration is
+        missing; NotFoundError for a resource that is not there; else what dlt raises.
+        """
+        known: dict[str, Any] = json.typed_loads(state) if state else {}
+        filled: dict[str, list[str]] = known.pop(_TABLES, {})
+        with told():
+            sources = self._sources(known)
+        for source in sources:
+            yield from _run(source, known, filled, self.nesting)
+        said = {**known, _TABLES: filled} if filled else known
+        yield Checkpoint(json.typed_dumps(said, sort_keys=True))
+
+    def _sources(self, state: dict[str, Any]) -> list[Any]:
+        """The sources of dlt to run, with the resources that were asked for selected."""
+        stand_in = SimpleNamespace(pipeline_name=self.name, default_schema_name=None)
+        with Container().injectable_context(StateInjectableContext(state=state)):
+            sources: list[Any] = data_to_sources(self._made(), stand_in, **self.hints)
+        if not self.resources:
+            return sources
+        known = [name for source in sources for name in source.resources]
+        for name in self.resources:
+            if name not in known:
+                raise NotFoundError(
+                    f"the source has no resource `{name}`",
+                    found=", ".join(known) or "none",
+                    hint=suggest(name, known),
+                )
+        chosen = [[name for name in source.resources if name in self.resources] for source in sources]
+        return [source.with_resources(*some) for source, some in zip(sources, chosen, strict=True) if some]
+
+    def _made(self) -> Any:
+        """What to run: what was given, or what the function that was given makes."""
+        bound = isinstance(self.what, DltResource) and not self.arguments
+        if bound or not callable(self.what):
+            if self.arguments:
+                raise RefusedError(
+                    "arguments were given to something that takes none",
+                    found=f"a {type(self.what).__name__}, and {', '.join(self.arguments)}",
+                    hint="refer to the function that makes the source, not to what it made",
+                )
+            return self.what
+        return self.what(**self.arguments)
+
+
+def _run(
+    source: Any, state: dict[str, Any], filled: dict[str, list[str]], mode: NestingMode
+) -> Iterator[Block]:
+    """The blocks of one source of dlt; `state` and `filled` change with them."""
+    contexts = (
+        ConfigSectionContext(
+            sections=(known_sections.SOURCES, source.section, source.name), source_state_key=source.name
+        ),
+        StateInjectableContext(state=state),
+        SourceSchemaInjectableContext(source.schema),
+        SourceInjectableContext(source),
+    )
+    replaced = [r for r in source.resources.extracted if r.write_disposition == _REPLACE]
+    with told(), _injected(contexts):
+        for resource in replaced:
+            reset_resource_state(resource.name)
+        pipes = PipeIterator.from_pipes(source.resources.selected_pipes)
+    blocks = Blocks(source.schema_contract, _nesting(source, mode))
+    with closing(pipes):
+        while True:
+            with told(), _injected(contexts):
+                ready = _next(source, pipes, blocks)
+            if ready is None:
+                break
+            yield from ready
+    with told():
+        yield from blocks.rest()
+        selected = {r.name for r in source.resources.selected.values()}
+        for resource in replaced:
+            if resource.name in selected and not resource.has_dynamic_table_name:
+                yield from blocks.empty(resource, filled.get(resource.name, []))
+    for resource in replaced:
+        names = {*filled.get(resource.name, ()), *blocks.tables.get(resource.name, ())}
+        if names:
+            filled[resource.name] = sorted(names)
+
+
+def _next(source: Any, pipes: Any, blocks: Blocks) -> list[Block] | None:
+    """The blocks that are ready next; None when all items were asked for."""
+    for item in pipes:
+        ready = list(blocks.take(source.resources.with_pipe(item.pipe), item.item, item.meta))
+        if ready:
+            return ready
+    return None
+
+
+def _nesting(source: Any, mode: NestingMode) -> Nesting | None:
+    depth = source.max_table_nesting
+    return Nesting(mode, depth) if depth is not None or mode is not NestingMode.NATIVE else None
+
+
+def _injected(contexts: Sequence[Any]) -> ExitStack:
+    """The contexts, in dlt's container until the stack is closed."""
+    container = Container()
+    with ExitStack() as stack:
+        for context in contexts:
+            stack.enter_context(container.injectable_context(context))
+        return stack.pop_all()
