@@ -236,7 +236,7 @@ class _Parquet:
         return isinstance(data, pa.Table | pa.RecordBatch) and data.schema.equals(self._schema)
 
     def write(self, data: pa.Table | pa.RecordBatch) -> int:
-        size = data.nbytes
+        size = int(data.nbytes)
         self._held.extend(data.to_batches() if isinstance(data, pa.Table) else [data])
         self._held_rows, self._held_bytes = self._held_rows + data.num_rows, self._held_bytes + size
         if self._held_rows >= GROUP_ROWS or self._held_bytes >= GROUP_BYTES:
