@@ -1,0 +1,385 @@
+"""Incremental loading: read what is new since the last run, each row once.
+
+@ps.resource(primary_key="id")
+def releases(published_at=ps.incremental("published_at", initial_value="2024-01-01")):
+    yield from pages(since=published_at.last_value)
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar, get_args
+
+from penstock.errors import RefusedError, suggest
+from penstock.schema.jsonpath import JsonPath, parse_path
+from penstock.sources.python.cursor import BOUNDARY_LIMIT, Cursor, Missing
+from penstock.sources.python.cursor_faults import place, refuse_overflow
+from penstock.sources.python.cursor_lag import Lag, step_back
+from penstock.sources.python.cursor_range import Range
+from penstock.sources.python.cursor_rows import filter_rows
+from penstock.sources.python.cursor_schedule import convert, interval
+from penstock.sources.python.cursor_value import decode, decode_digests, encode, encode_digests
+
+T = TypeVar("T")
+LastValueFunc = Callable[[Sequence[Any]], Any]  # Any: a cursor value has whatever type the rows have
+End = Literal["open", "closed"]
+Order = Literal["asc", "desc"]
+PARAMETERS = (
+    "cursor_path",
+    "initial_value",
+    "last_value_func",
+    "primary_key",
+    "end_value",
+    "row_order",
+    "allow_external_schedulers",
+    "on_cursor_value_missing",
+    "lag",
+    "range_start",
+    "range_end",
+)
+_WORDS = {
+    "row_order": ("asc", "desc"),
+    "on_cursor_value_missing": ("raise", "include", "exclude"),
+    "range_start": ("closed", "open"),
+    "range_end": ("open", "closed"),
+}
+_FUNCS: dict[str, LastValueFunc] = {"max": max, "min": min}
+
+
+@dataclass(slots=True)
+class _Run:
+    """What a bound copy has of its run."""
+
+    cursor: Cursor[Any]
+    path: JsonPath
+    state: dict[str, Any] | None  # None: the run keeps no state
+
+
+class Incremental(Generic[T]):
+    """A cursor: which rows are new, and what to remember of them.
+
+    Rows from the last value on are read again and again (`range_start="closed"`), because more may
+    have come with that value; those that were given before are dropped: told by `primary_key`, or
+    without one (None, and the resource has none) by the whole row. `primary_key=()` gives them
+    again. Digests of at most `boundary_limit` rows are kept: `finish` refuses more, rather than lose
+    a row or give one twice. `range_start="open"` reads what is strictly beyond and keeps none.
+
+    - `cursor_path` is a path into the row (`$.meta.ts`, `items[0].at`), for Arrow a column or field.
+    - `last_value_func` is `max`, `min` or any function of `(value,)` and `(value, last)`.
+    - `end_value` makes the range fixed and the run stateless: state is neither read nor written.
+    - `row_order` is a promise about the rows, in the order of the function ("asc": towards the last
+      value); `stop` tells when no more of interest can come.
+    - `lag` begins so far before the last value, not before `initial_value`. Rows of that window are
+      given again by design, so load them with a merge; none is dropped as seen.
+      Units: seconds for instants, days for dates, else the number itself; or a timedelta.
+    - `on_cursor_value_missing` says what becomes of rows whose cursor is null or not there.
+    - `allow_external_schedulers` takes a fixed range from PENSTOCK_INTERVAL_START and _END, or from
+      Airflow's data interval, cut to `initial_value` and `end_value`; without either, as usual.
+
+    Values are compared as they are, never converted. If keys change between runs, or an open range
+    becomes closed, what was given at the last value cannot be told, and is given once more.
+    """
+
+    boundary_limit: ClassVar[int] = BOUNDARY_LIMIT
+    _given: frozenset[str] = frozenset()
+    _run: _Run | None = None
+
+    def __new__(cls, *args: Any, **parameters: Any) -> Self:
+        """An object that knows which parameters were given, for `merge`."""
+        made = super().__new__(cls)
+        named = {**dict(zip(PARAMETERS, args, strict=False)), **parameters}
+        made._given = frozenset(name for name, value in named.items() if value is not None)
+        return made
+
+    def __init__(
+        self,
+        cursor_path: str = "",
+        initial_value: T | None = None,
+        last_value_func: LastValueFunc | str = max,
+        primary_key: str | Sequence[str] | None = None,
+        end_value: T | None = None,
+        row_order: Order | None = None,
+        allow_external_schedulers: bool = False,
+        on_cursor_value_missing: Missing = "raise",
+        lag: Lag | None = None,
+        range_start: End = "closed",
+        range_end: End = "open",
+    ) -> None:
+        self.cursor_path = cursor_path
+        self.initial_value = initial_value
+        self.last_value_func: LastValueFunc = _func(last_value_func)
+        self.primary_key = (primary_key,) if isinstance(primary_key, str) else _tuple(primary_key)
+        self.end_value = end_value
+        self.row_order = row_order
+        self.allow_external_schedulers = allow_external_schedulers
+        self.on_cursor_value_missing: Missing = on_cursor_value_missing
+        self.lag = lag
+        self.range_start = range_start
+        self.range_end = range_end
+        self._check()
+
+    # ------------------------------------------------------------------------------ before a run
+
+    def merge(self, other: Incremental[T]) -> Incremental[T]:
+        """A new one with the parameters of this and, where they were given, those of `other`."""
+        merged = self._unbound()
+        for name in other._given:
+            setattr(merged, name, getattr(other, name))
+        merged._given = self._given | other._given
+        if hasattr(other, "__orig_class__"):
+            merged.__dict__["__orig_class__"] = other.__dict__["__orig_class__"]
+        merged._check()
+        return merged
+
+    def window(self, start: T, end: T) -> Incremental[T]:
+        """A stateless copy over [start, end), for a backfill; with `min` too, `start` is the lower."""
+        made = self._unbound()
+        if made.last_value_func is min:
+            made.last_value_func = max
+            made.row_order = {"asc": "desc", "desc": "asc"}.get(made.row_order or "")  # type: ignore[assignment]
+        made.initial_value, made.end_value = start, end
+        made.range_start, made.range_end = "closed", "open"
+        made.lag, made.allow_external_schedulers = None, False
+        made._given = frozenset(PARAMETERS)
+        made._check()
+        return made
+
+    def bind(
+        self,
+        name: str,
+        state: dict[str, Any],
+        primary_key: tuple[str, ...] = (),
+        environ: Mapping[str, str] | None = None,
+    ) -> Incremental[T]:
+        """A run's own copy, which begins where `state` says the last run ended.
+
+        `name` is the resource's, for messages. `state` belongs to this cursor alone and is written by
+        `finish`. `primary_key` is the resource's, used if this has none. `environ` is the environment
+        (default: the process's). Raises: RefusedError; ProjectError for a bad interval.
+        """
+        if not self.cursor_path:
+            raise RefusedError(f"the incremental of `{name}` has no `cursor_path`")
+        bound = self._unbound()
+        if self.allow_external_schedulers:
+            bound._follow(name, os.environ if environ is None else environ)
+        key = bound.primary_key if bound.primary_key is not None else primary_key or None
+        stateless = bound.end_value is not None
+        said = {} if stateless else state
+        last = decode(said["last_value"]) if "last_value" in said else bound.initial_value
+        start, lagged = last, bool(bound.lag) and not stateless and last is not None
+        if lagged:
+            start = bound._lagged(last)
+        known = said.get("key", None) == (list(key) if key else None)
+        cursor: Cursor[Any] = Cursor(
+            table=name,
+            path=self.cursor_path,
+            func=bound.last_value_func,
+            start=start,
+            end=bound.end_value,
+            last=last,
+            seen=decode_digests(said.get("seen", "")) if known else frozenset(),
+            start_closed=self.range_start == "closed",
+            end_closed=self.range_end == "closed",
+            dedup=not (stateless or bound.lag or self.range_start == "open" or key == ()),
+            key=key,
+            missing=self.on_cursor_value_missing,
+            limit=self.boundary_limit,
+        )
+        bound._run = _Run(cursor, parse_path(self.cursor_path), None if stateless else state)
+        return bound
+
+    # ------------------------------------------------------------------------------- during a run
+
+    @property
+    def start_value(self) -> T | None:
+        """Where this run begins, less the lag; the same until it ends."""
+        return self._run.cursor.start if self._run else self.initial_value
+
+    @property
+    def last_value(self) -> T | None:
+        """Where this run has come to, less the lag; `start_value` before the first row."""
+        if self._run is None:
+            return self.initial_value
+        cursor = self._run.cursor
+        if not cursor.moved:
+            return self.start_value
+        lagged: T = self._lagged(cursor.last) if self.lag and self.end_value is None else cursor.last
+        return lagged
+
+    @property
+    def stop(self) -> bool:
+        """Whether `row_order` says that nothing more of interest can come."""
+        if self._run is None or self.row_order is None:
+            return False
+        cursor = self._run.cursor
+        return cursor.passed_end if self.row_order == "asc" else cursor.before_start
+
+    @property
+    def resumable(self) -> bool:
+        """Whether `finish` may be called before the end: only if the rows come in ascending order."""
+        return self.row_order == "asc" and self._run is not None and self._run.state is not None
+
+    def apply(self, data: Any) -> Any:
+        """The rows of a page that are in the range and new: a list of mappings, a table or a batch.
+
+        The kind of data and the order of rows stay. Pages of many rows are much cheaper than single
+        rows. Not for several threads at once.
+        Raises: RefusedError for rows without a cursor, and for cursors that cannot be compared.
+        """
+        # Any: pyarrow is not imported for those who have no Arrow data
+        run = self._bound()
+        if type(data).__module__.partition(".")[0] == "pyarrow":
+            from penstock.sources.python.cursor_arrow import filter_arrow
+
+            return filter_arrow(run.cursor, run.path, data)
+        if not isinstance(data, list | tuple):
+            raise RefusedError(
+                f"`{run.cursor.table}` gave what has no cursors",
+                where=place(run.cursor),
+                found=type(data).__qualname__,
+                expected="a list of mappings, an Arrow table or record batch",
+            )
+        return filter_rows(run.cursor, run.path, data)
+
+    def finish(self) -> None:
+        """Write where this run has come to into its state.
+
+        Every row up to here must have been given: call it at the end, or in between if `resumable`.
+        Raises: RefusedError if more rows have the last value than can be remembered; the state is
+        then as it was.
+        """
+        run = self._bound()
+        cursor = run.cursor
+        if run.state is None or not cursor.moved:
+            return
+        if cursor.boundary.over:
+            raise refuse_overflow(cursor)
+        run.state.update(
+            initial_value=encode(self.initial_value),
+            last_value=encode(cursor.last),
+            seen=encode_digests(cursor.boundary.digests) if cursor.dedup else "",
+            key=list(cursor.key) if cursor.key else None,
+        )
+
+    def predicate(self) -> Range:
+        """What to ask the source for, in the terms of its own columns."""
+        func = self.last_value_func
+        start, end = self.start_value, self.end_value
+        bounds: tuple[Any, Any, bool, bool] = (
+            start, end, self.range_start == "closed", self.range_end == "closed"
+        )  # fmt: skip
+        if func is min:
+            bounds = (bounds[1], bounds[0], bounds[3], bounds[2])
+        elif func is not max:
+            bounds = (None, None, False, False)
+        column = parse_path(self.cursor_path).name if self.cursor_path else None
+        return Range(*bounds, column=column, nulls=self.on_cursor_value_missing != "exclude")
+
+    # ------------------------------------------------------------------------------------- inside
+
+    def _check(self) -> None:
+        if self.cursor_path:
+            parse_path(self.cursor_path)
+        for name, words in _WORDS.items():
+            said = getattr(self, name)
+            if said not in words and not (said is None and name == "row_order"):
+                raise RefusedError(
+                    f"`{name}` of an incremental is {said!r}",
+                    expected=" or ".join(map(repr, words)),
+                    hint=suggest(str(said), words),
+                )
+        lag = self.lag.total_seconds() if isinstance(self.lag, timedelta) else self.lag or 0
+        if not lag >= 0:
+            raise RefusedError("the lag of an incremental is negative", found=repr(self.lag))
+        if self.lag and self.last_value_func not in (max, min):
+            raise RefusedError(
+                "only `max` and `min` have a lag", hint="leave `lag` out, or step back yourself"
+            )
+        for name in ("initial_value", "end_value"):
+            value = getattr(self, name)
+            if value is not None and value != value:
+                raise RefusedError(f"`{name}` of an incremental is NaN, which has no place in any order")
+        self._check_bounds()
+
+    def _check_bounds(self) -> None:
+        start, end = self.initial_value, self.end_value
+        if start is None or end is None:
+            return
+        found = f"initial_value {start!r}, end_value {end!r}"
+        try:
+            fits = self.last_value_func((end, start)) == end
+        except TypeError as error:
+            raise RefusedError(
+                "`initial_value` and `end_value` cannot be compared",
+                found=found,
+                expected="one type; instants both with or both without a time zone",
+            ) from error
+        if not fits:
+            raise RefusedError("`end_value` of an incremental is before `initial_value`", found=found)
+
+    def _follow(self, name: str, environ: Mapping[str, str]) -> None:
+        asked = interval(environ)
+        if asked is None:
+            return
+        like = self.initial_value if self.initial_value is not None else self.end_value
+        low, high = (convert(instant, self._type(), like, f"`{name}`") for instant in asked)
+        first, last = self.initial_value, self.end_value
+        if self.last_value_func is min:
+            first, last = last, first
+            self.last_value_func = max
+            self.row_order = {"asc": "desc", "desc": "asc"}.get(self.row_order or "")  # type: ignore[assignment]
+        try:
+            self.initial_value = low if first is None else max(low, first)
+            self.end_value = high if last is None else min(high, last)
+        except TypeError as error:
+            raise RefusedError(
+                "the scheduler's interval cannot be compared with the bounds of the incremental",
+                where=f"`{name}`, cursor `{self.cursor_path}`",
+                found=f"{low!r} to {high!r}; initial_value {first!r}, end_value {last!r}",
+            ) from error
+
+    def _type(self) -> type | None:
+        """The type that was said, as in `incremental[datetime](...)`."""
+        said = get_args(self.__dict__.get("__orig_class__"))
+        return said[0] if said and isinstance(said[0], type) else None
+
+    def _lagged(self, last: Any) -> Any:
+        falling = self.last_value_func is min
+        initial = self.initial_value
+        return step_back(last, self.lag or 0, falling=falling, initial=initial, declared=self._type())
+
+    def _unbound(self) -> Self:
+        made = copy.copy(self)
+        made._run = None
+        return made
+
+    def _bound(self) -> _Run:
+        if self._run is None:
+            raise RefusedError(
+                f"the incremental on `{self.cursor_path}` belongs to no run",
+                hint="use the one that the resource's function gets, inside of a run",
+            )
+        return self._run
+
+
+def _func(said: LastValueFunc | str) -> LastValueFunc:
+    if callable(said):
+        return said
+    if said in _FUNCS:
+        return _FUNCS[said]
+    raise RefusedError(
+        f"`last_value_func` of an incremental is {said!r}",
+        expected="'max', 'min' or a function",
+        hint=suggest(str(said), _FUNCS),
+    )
+
+
+def _tuple(said: Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if said is None else tuple(said)
+
+
+incremental = Incremental
