@@ -122,7 +122,7 @@ def test_many_rows_come_in_blocks() -> None:
 @dlt.resource
 def issues(
     rows: list[dict[str, Any]],
-    updated: Any = dlt.sources.incremental("updated", initial_value=datetime(2024, 1, 1, tzinfo=UTC)),
+    updated: Any = dlt.sources.incremental("updated", initial_value=datetime(2024, 1, 1, tzinfo=UTC)),  # noqa: B008
 ) -> Iterator[Any]:
     yield [row for row in rows if row["updated"] >= updated.last_value]
 
@@ -261,7 +261,7 @@ def test_arrow_pandas_and_polars_stay_columns() -> None:
 
 def test_a_cursor_over_arrow() -> None:
     @dlt.resource
-    def table(n: Any = dlt.sources.incremental("n")) -> Iterator[pa.Table]:
+    def table(n: Any = dlt.sources.incremental("n")) -> Iterator[pa.Table]:  # noqa: B008 - dlt's way
         yield pa.table({"n": [1, 2, 3]})
 
     first = take(table)
@@ -300,7 +300,7 @@ def test_what_the_code_raises_is_told_with_its_resource() -> None:
         yield 1
         raise ValueError("no luck")
 
-    with pytest.raises(ResourceExtractionError, match="broken.*no luck"):
+    with pytest.raises(ResourceExtractionError, match=r"broken.*no luck"):
         take(broken)
 
 
