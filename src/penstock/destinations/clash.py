@@ -7,7 +7,7 @@ from typing import Any
 
 from penstock.destinations.columns import Layout, find
 from penstock.destinations.convert import quote
-from penstock.destinations.merging import listed
+from penstock.destinations.merging.sql import listed
 
 
 def clashes(con: Any, rows: str, layout: Layout, columns: Sequence[str], keys: Any) -> Any:

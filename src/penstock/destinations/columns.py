@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from penstock.errors import LossyError, RefusedError
 from penstock.ledger import LOAD_ID
+from penstock.schema.nesting import ROOT_ID
 from penstock.schema.table import Table
 from penstock.schema.types import NULL, DataType, List, Struct, merge, parse_type
 
@@ -27,11 +28,15 @@ RESERVED = (LOAD_ID, ORDINAL, PART)
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A column as it is stored: its name in the data, its name in the warehouse, its type."""
+    """A column as it is stored: its name in the data, its name in the warehouse, its type.
+
+    `root` is the table whose rows those of this one are part of, on the column that says of which.
+    """
 
     name: str
     stored_as: str
     type: DataType
+    root: str | None = None
 
 
 Layout: TypeAlias = tuple[Stored, ...]
@@ -39,13 +44,18 @@ Layout: TypeAlias = tuple[Stored, ...]
 
 def layout_to_json(layout: Layout) -> str:
     """The JSON text of how a table's columns are stored."""
-    columns = [{"name": s.name, "stored_as": s.stored_as, "type": str(s.type)} for s in layout]
+    columns = [
+        {"name": s.name, "stored_as": s.stored_as, "type": str(s.type)} | ({"root": s.root} if s.root else {})
+        for s in layout
+    ]
     return json.dumps(columns, ensure_ascii=False)
 
 
 def layout_from_json(text: str) -> Layout:
     """The layout that `layout_to_json` wrote."""
-    return tuple(Stored(c["name"], c["stored_as"], parse_type(c["type"])) for c in json.loads(text))
+    return tuple(
+        Stored(c["name"], c["stored_as"], parse_type(c["type"]), c.get("root")) for c in json.loads(text)
+    )
 
 
 def stored_names(
@@ -78,14 +88,21 @@ def field_names(struct: Struct) -> dict[str, str]:
 def grow(layout: Layout, table: Table) -> Layout:
     """`layout` with the columns and types of `table` taken up; columns of type `null` are left out."""
     kinds = {c.name: c.type for c in table.columns if c.type != NULL}
-    kept = [
-        Stored(s.name, s.stored_as, merge(s.type, kinds[s.name]) if s.name in kinds else s.type)
-        for s in layout
-    ]
+    kept = [replace(s, type=merge(s.type, kinds[s.name])) if s.name in kinds else s for s in layout]
     names = stored_names(kinds, {s.name: s.stored_as for s in layout}, RESERVED)
     known = {s.name for s in layout}
     new = [Stored(name, names[name], kind) for name, kind in kinds.items() if name not in known]
     return (*kept, *new)
+
+
+def part_of(layout: Layout, root: str) -> Layout:
+    """`layout` as that of a table whose rows are part of rows of `root`."""
+    return tuple(replace(s, root=root) if s.name == ROOT_ID else s for s in layout)
+
+
+def root_of(layout: Layout) -> str | None:
+    """The table whose rows those of this layout are part of, or None."""
+    return next((s.root for s in layout if s.root), None)
 
 
 def find(layout: Layout, name: str) -> Stored | None:

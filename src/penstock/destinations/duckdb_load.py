@@ -8,13 +8,26 @@ from typing import Any
 import duckdb
 
 from penstock.destinations import duckdb_ledger as ledger
+from penstock.destinations.altering import altered, lost
 from penstock.destinations.clash import clashes
-from penstock.destinations.columns import Layout, check_table_name, find, grow, leaves, lossy
-from penstock.destinations.convert import convert, ddl, literal, loses, quote
+from penstock.destinations.columns import (
+    Layout,
+    check_table_name,
+    find,
+    grow,
+    leaves,
+    lossy,
+    part_of,
+    root_of,
+)
+from penstock.destinations.convert import ddl, literal, quote
+from penstock.destinations.duckdb_merge import Merges
 from penstock.destinations.engine import Limits, explained, rows_of, table_of
 from penstock.destinations.incoming import Incoming
 from penstock.destinations.ledger_rows import Shape
-from penstock.destinations.staging import Stage, copy_in, refuse_keyless
+from penstock.destinations.merging.choice import is_merged, is_snapshot, versioned
+from penstock.destinations.merging.refusals import refuse_nonsense, refuse_unknown
+from penstock.destinations.staging import copy_in
 from penstock.errors import BugError, RefusedError
 from penstock.ledger import LOAD_ID, Commit
 from penstock.ports import Batches
@@ -46,11 +59,11 @@ class DuckDBTransaction:
         self._outcome = outcome
         self._open = True
         self._emptied: set[str] = set()
-        self._stages: dict[str, Stage] = {}
-        self._staged = 0
         self._tables: dict[str, Table] = {}
+        self._dispositions: dict[str, Disposition] = {}
         self._layouts: dict[str, Layout] = {}
         self._vector_bytes = 0
+        self._merges = Merges(con, load_id, self._grant_for)
         with explained(where):
             self._grant(limits.all_threads)
             con.execute("BEGIN TRANSACTION")
@@ -62,18 +75,23 @@ class DuckDBTransaction:
     def shape(self, table: Table, disposition: Disposition) -> None:
         """Create the table or grow it. Raises: RefusedError; LossyError, after which the load goes on."""
         self._check_open()
-        refuse_keyless(table.name, disposition)
+        refuse_nonsense(table, disposition)
         before = self._stored(table.name)
-        after = grow(before or (), table)
+        after = versioned(grow(before or (), table), disposition)
+        if disposition.root is not None:
+            after = part_of(after, disposition.root)
         with explained(self._where):
             if before is None:
                 self._create(table.name, after)
             elif before != after:
-                self._merge_staged(table.name)
+                self._merges.grow(table.name, before, after)
                 self._refuse_loss(table.name, before, after)
-                self._alter(table.name, before, after)
+                for sql in altered(quote(table.name), before, after):
+                    self._con.execute(sql)
+                self._merges.grown(table.name, before, after)
         self._tables[table.name] = table
         self._layouts[table.name] = after
+        self._dispositions[table.name] = disposition
 
     def _stored(self, name: str) -> Layout | None:
         """How the table is stored now; None if it is new. Raises: RefusedError if it is another's."""
@@ -109,22 +127,9 @@ class DuckDBTransaction:
 
     def _refuse_loss(self, name: str, before: Layout, after: Layout) -> None:
         """Raises: LossyError while the transaction is still good, so that another type can be tried."""
-        for stored in after:
-            old = find(before, stored.name)
-            lost = old and loses(quote(stored.stored_as), old.type, stored.type)
-            if lost and rows_of(self._con, f"SELECT 1 FROM {quote(name)} WHERE {lost} LIMIT 1"):
+        for stored, condition in lost(before, after):
+            if rows_of(self._con, f"SELECT 1 FROM {quote(name)} WHERE {condition} LIMIT 1"):
                 raise lossy(name, stored)
-
-    def _alter(self, name: str, before: Layout, after: Layout) -> None:
-        for stored in after:
-            old = find(before, stored.name)
-            column = quote(stored.stored_as)
-            if old is None:
-                self._con.execute(f"ALTER TABLE {quote(name)} ADD COLUMN {column} {ddl(stored.type)}")
-            elif old.type != stored.type:
-                using = convert(column, old.type, stored.type, guard=False)
-                change = f"ALTER COLUMN {column} TYPE {ddl(stored.type)} USING {using}"
-                self._con.execute(f"ALTER TABLE {quote(name)} {change}")
 
     # -------------------------------------------------------------------------------- the rows
 
@@ -134,13 +139,20 @@ class DuckDBTransaction:
         name = table.name
         if name not in self._layouts:
             raise BugError(f"`{name}` was written to before its shape was told")
-        if disposition.mode is WriteMode.MERGE:
-            return self._stage(name, disposition, data)
-        if disposition.mode is WriteMode.REPLACE and name not in self._emptied:
+        refuse_unknown(table, disposition)
+        if is_merged(disposition):
+            with explained(self._where):
+                return self._merges.add(name, self._layouts[name], disposition, data)
+        if disposition.mode is WriteMode.REPLACE:
+            self._empty(name)
+        return self._append(name, data)
+
+    def _empty(self, name: str) -> None:
+        """Once a load."""
+        if name not in self._emptied:
             with explained(self._where):
                 self._con.execute(f"DELETE FROM {quote(name)}")
             self._emptied.add(name)
-        return self._append(name, data)
 
     def _append(self, name: str, data: Batches) -> int:
         incoming = Incoming(data, self._layouts[name])
@@ -159,41 +171,16 @@ class DuckDBTransaction:
         self._con.execute(f"SET threads = {threads}")
         self._con.execute(f"SET memory_limit = '{memory}'")
 
-    def _stage(self, name: str, disposition: Disposition, data: Batches) -> int:
-        received = None
-        if name in self._stages:
-            received = self._stages[name].add(data, self._layouts[name], disposition, self._load_id)
-            if received is None:
-                self._merge_staged(name)
-        if received is None:
-            self._staged += 1
-            stage = self._stages[name] = Stage(self._con, f"_penstock_stage_{self._staged}", name)
-            self._grant(self._limits.all_threads)
-            received = stage.add(data, self._layouts[name], disposition, self._load_id)
-        return received or 0
-
-    def _merge_staged(self, name: str) -> None:
-        stage = self._stages.pop(name, None)
-        if stage is None:
-            return
-        self._vector_bytes = max(self._vector_bytes, stage.vector_bytes)
-        with explained(self._where):
-            self._grant(self._limits.all_threads)
-            upsert = stage.settle()
-            if upsert is not None:
-                table = quote(name)
-                is_empty = not rows_of(self._con, f"SELECT 1 FROM {table} LIMIT 1")
-                self._con.execute(upsert.insert_into(table) if is_empty else upsert.merge_into(table))
-                stage.drop()
+    def _grant_for(self, vector_bytes: int) -> None:
+        self._vector_bytes = max(self._vector_bytes, vector_bytes)
+        self._grant(self._limits.all_threads)
 
     def keys(self, table: str, columns: Sequence[str]) -> Any:
         """The distinct values of some columns as this load sees them; None: no such table."""
         self._check_open()
-        self._merge_staged(table)
         layout = self._layouts.get(table)
-        if layout is None:
-            shape = self._shapes.get(table)
-            layout = shape.layout if shape is not None else None
+        if layout is None and table in self._shapes:
+            layout = self._shapes[table].layout
         if table not in ledger.relations(self._con):
             return None
         if layout is None:  # a table that Penstock did not make
@@ -203,7 +190,8 @@ class DuckDBTransaction:
             values = [quote(s.stored_as) if s else "NULL" for s in stored]
         named = ", ".join(f"{v} AS k{i}" for i, v in enumerate(values))
         with explained(self._where):
-            rows = table_of(self._con, f"SELECT DISTINCT {named} FROM {quote(table)}")
+            seen = self._merges.preview(table, layout) if layout else f"SELECT * FROM {quote(table)}"
+            rows = table_of(self._con, f"SELECT DISTINCT {named} FROM ({seen})")
         return rows.rename_columns(list(columns))
 
     def clashes(self, table: str, columns: Sequence[str], keys: Any) -> Any:
@@ -220,22 +208,23 @@ class DuckDBTransaction:
         self._check_open()
         mine = [n for n, s in self._shapes.items() if s.pipeline == self._pipeline]
         with explained(self._where):
+            if tables is not None:
+                parts = [n for n, layout in self._known().items() if root_of(layout) in tables]
+                tables = [*tables, *parts]
             for name in mine if tables is None else [n for n in mine if n in set(tables)]:
-                stage = self._stages.pop(name, None)
-                if stage is not None:
-                    stage.drop()
+                self._merges.drop(name)
                 self._con.execute(f"DROP TABLE IF EXISTS {quote(name)}")
                 self._shapes.pop(name)
                 self._layouts.pop(name, None)
                 self._tables.pop(name, None)
+                self._dispositions.pop(name, None)
             ledger.forget(self._con, self._pipeline, tables)
 
     def commit(self, commit: Commit) -> None:
         """Make it all true. Raises: UncertainError; OutsideError or RefusedError if nothing happened."""
         self._check_open()
-        for name in list(self._stages):
-            self._merge_staged(name)
         with explained(self._where):
+            self._finish()
             ledger.refuse_loaded(self._con, commit.files, self._where)
             ledger.record(self._con, commit, self._new_shapes(commit))
         self._open = False
@@ -245,6 +234,30 @@ class DuckDBTransaction:
         except Exception:
             if not self._outcome(self._load_id):
                 raise
+
+    def _finish(self) -> None:
+        """Merge what waits, roots before their parts, and empty what was replaced by nothing."""
+        for name, disposition in self._dispositions.items():
+            layout = self._layouts[name]
+            if disposition.root is None and is_merged(disposition):
+                if is_snapshot(disposition) and name not in self._merges.merged:
+                    self._merges.open(name, layout, disposition)
+                self._merges.merge(name, layout)
+            elif disposition.mode is WriteMode.REPLACE and not disposition.overwrite:
+                self._empty(name)
+        for name, layout in self._known().items():
+            root = root_of(layout)
+            if root in self._emptied:
+                self._empty(name)
+            if root in self._merges.merged:
+                self._merges.open(name, layout, Disposition(WriteMode.MERGE, root=root))
+            self._merges.merge(name, layout, root)
+        self._merges.close()
+
+    def _known(self) -> dict[str, Layout]:
+        """How the tables of this pipeline are stored as this load leaves them."""
+        mine = {n: s.layout for n, s in self._shapes.items() if s.pipeline == self._pipeline}
+        return {n: layout for n, layout in mine.items() if layout is not None} | self._layouts
 
     def _new_shapes(self, commit: Commit) -> list[Shape]:
         """The tables whose definition or layout is not the one in the ledger."""

@@ -11,9 +11,11 @@ from shutil import rmtree
 from tempfile import gettempdir, mkdtemp
 from typing import Any
 
+from penstock.destinations.altering import lost
 from penstock.destinations.clash import clashes
 from penstock.destinations.columns import (
     PART,
+    PRIVATE,
     Layout,
     check_table_name,
     find,
@@ -22,24 +24,33 @@ from penstock.destinations.columns import (
     layout_to_json,
     leaves,
     lossy,
+    part_of,
+    root_of,
 )
-from penstock.destinations.convert import literal, loses, quote
+from penstock.destinations.convert import literal, quote
 from penstock.destinations.engine import Limits, connect, explained, rows_of, table_of
 from penstock.destinations.incoming import Incoming
+from penstock.destinations.merging.choice import Merge, is_merged, is_snapshot, versioned
+from penstock.destinations.merging.delete_insert import DeleteInsert
+from penstock.destinations.merging.refusals import refuse_nonsense, refuse_unknown
+from penstock.destinations.merging.sql import listed
+from penstock.destinations.merging.upsert import Graves, Upsert, graves_of
 from penstock.destinations.parquet_log import Definition, Entry, Part, Snapshot, SourceState
 from penstock.destinations.parquet_names import partition_columns
 from penstock.destinations.parquet_parts import Parts
-from penstock.destinations.parquet_read import Files, scan
+from penstock.destinations.parquet_read import Files, partition_rows, scan
 from penstock.destinations.parquet_rows import converted, is_plain, plain_rows, routed
-from penstock.destinations.staging import Stage, refuse_keyless
+from penstock.destinations.staging import Stage
 from penstock.errors import BugError, LockHeldError, OutsideError, RefusedError, StoreError
 from penstock.ledger import LOAD_ID, Commit
 from penstock.ports import Batches, Store
-from penstock.schema.definition import table_to_json
+from penstock.schema.definition import table_from_json, table_to_json
 from penstock.schema.disposition import Disposition, WriteMode
+from penstock.schema.nesting import ROW_ID
 from penstock.schema.table import Table
 
 SPILL = "penstock-spill-"
+GRAVE_PARTS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +97,10 @@ class ParquetTransaction:
         self._emptied: set[str] = set()
         self._forgotten: list[str] = []
         self._stages: dict[str, Stage] = {}
+        self._merged: set[str] = set()
+        self._graves: dict[str, Graves] = {}
         self._tables: dict[str, Table] = {}
+        self._dispositions: dict[str, Disposition] = {}
         self._layouts: dict[str, Layout] = {}
         self._digests: dict[str, str] = {}
         self._known = dict(snapshot.newest())
@@ -115,18 +129,33 @@ class ParquetTransaction:
     def shape(self, table: Table, disposition: Disposition) -> None:
         """Make the table known or grow it. Raises: RefusedError; LossyError, after which the load goes on."""
         self._check_open()
-        refuse_keyless(table.name, disposition)
+        refuse_nonsense(table, disposition)
         before = self._stored(table.name)
-        after = grow(before or (), table)
+        after = versioned(grow(before or (), table), disposition)
+        if disposition.root is not None:
+            after = part_of(after, disposition.root)
         partition_columns(table, after)
         if before is not None and before != after:
-            self._merge_staged(table.name)
-            self._refuse_loss(table.name, before, after)
+            self._grow(table.name, before, after)
         self._tables[table.name] = table
-        self._layouts[table.name] = after
-        text = layout_to_json(after)
-        self._digests[table.name] = sha256(text.encode()).hexdigest()[:16]
-        self._texts[self._digests[table.name]] = text
+        self._dispositions[table.name] = disposition
+        self._lay(table.name, after)
+
+    def _lay(self, name: str, layout: Layout) -> None:
+        self._layouts[name] = layout
+        text = layout_to_json(layout)
+        self._digests[name] = sha256(text.encode()).hexdigest()[:16]
+        self._texts[self._digests[name]] = text
+
+    def _grow(self, name: str, before: Layout, after: Layout) -> None:
+        stage = self._stages.get(name)
+        if stage is not None and not stage.whole:
+            self._merge_staged(name)
+        self._refuse_loss(name, before, after)
+        if stage is not None and stage.whole:
+            with explained(self._place.store.url):
+                stage.refuse_loss(before, after)
+                stage.grow(before, after)
 
     def _stored(self, name: str) -> Layout | None:
         if name in self._layouts:
@@ -142,10 +171,8 @@ class ParquetTransaction:
         return layout_from_json(known.layout) if known is not None and known.layout is not None else None
 
     def _refuse_loss(self, name: str, before: Layout, after: Layout) -> None:
-        for stored in after:
-            old = find(before, stored.name)
-            lost = old and loses(quote(stored.stored_as), old.type, stored.type)
-            if lost and self._any(f"SELECT 1 FROM ({self._scan(name, before)}) WHERE {lost} LIMIT 1"):
+        for stored, condition in lost(before, after):
+            if self._any(f"SELECT 1 FROM ({self._scan(name, before)}) WHERE {condition} LIMIT 1"):
                 raise lossy(name, stored)
 
     def _any(self, sql: str) -> bool:
@@ -160,12 +187,18 @@ class ParquetTransaction:
         name = table.name
         if name not in self._layouts:
             raise BugError(f"`{name}` was written to before its shape was told")
-        if disposition.mode is WriteMode.MERGE:
-            return self._stage(name, disposition, data)
-        if disposition.mode is WriteMode.REPLACE and name not in self._emptied:
+        refuse_unknown(table, disposition)
+        if is_merged(disposition):
+            return self._add(name, disposition, data)
+        if disposition.mode is WriteMode.REPLACE:
+            self._empty(name)
+        return self._append(name, data)
+
+    def _empty(self, name: str) -> None:
+        """Once a load."""
+        if name not in self._emptied:
             self._remove(self._live(name))
             self._emptied.add(name)
-        return self._append(name, data)
 
     def _append(self, name: str, data: Batches) -> int:
         table, layout = self._tables[name], self._layouts[name]
@@ -192,17 +225,20 @@ class ParquetTransaction:
     def _keep(self, parts: Iterable[Part]) -> None:
         self._added.update((part.key, part) for part in parts)
 
-    def _stage(self, name: str, disposition: Disposition, data: Batches) -> int:
-        layout, received = self._layouts[name], None
-        if name in self._stages:
-            received = self._stages[name].add(data, layout, disposition, self._load_id)
-            if received is None:
-                self._merge_staged(name)
+    def _add(self, name: str, disposition: Disposition, data: Batches) -> int:
+        layout = self._layouts[name]
+        stage = self._stages.get(name)
+        received = stage.add(data, layout) if stage and stage.disposition == disposition else None
         if received is None:
+            self._merge_staged(name)
             self._grant(layout, 0)
-            stage = self._stages[name] = Stage(self._con, f"_penstock_stage_{name}", name)
-            received = stage.add(data, layout, disposition, self._load_id)
+            received = self._stage(name, disposition).add(data, layout)
         return received or 0
+
+    def _stage(self, name: str, disposition: Disposition) -> Stage:
+        stage = Stage(self._con, f"_penstock_stage_{name}", name, disposition, self._load_id)
+        self._stages[name] = stage
+        return stage
 
     def _grant(self, layout: Layout, vector_bytes: int) -> None:
         """Let DuckDB have the memory that rows so wide need."""
@@ -210,26 +246,81 @@ class ParquetTransaction:
         memory = limits.memory_for(max(limits.all_threads, 2), leaves(layout), vector_bytes)
         self._con.execute(f"SET memory_limit = '{memory}'")
 
-    def _merge_staged(self, name: str) -> None:
-        """Rewrite those parts that hold a key of the staged rows, and add the rows that are new."""
+    def _merge_staged(self, name: str, root: str | None = None) -> None:
+        """Rewrite those parts that hold a row which changes or goes, and add the rows that are new."""
         stage = self._stages.pop(name, None)
         if stage is None:
             return
-        layout = self._layouts[name]
+        layout = self._known_layouts()[name]
         with explained(self._place.store.url):
             self._grant(layout, stage.vector_bytes)
-            upsert = stage.settle()
-            if upsert is None:
-                return
-            live = {part.key: part for part in self._live(name)}
-            touched = []
-            if live:
-                rows = self._scan(name, layout, tagged=True)
-                touched = [live[key] for (key,) in rows_of(self._con, upsert.touched(rows, PART))]
-            old = scan(self._files, touched, self._texts, layout)
-            self._route(name, upsert.rewritten(old, layout) if touched else upsert.inserted(layout))
-            stage.drop()
-        self._remove(touched)
+            merge = stage.merge(layout, self._roots(root) if root else "")
+            if merge is not None:
+                self._run(merge.settled())
+                graves = merge.graves if isinstance(merge, Upsert) else None
+                if graves is not None:
+                    self._run([graves.respected(self._dug(name, graves, layout))])
+                self._meet(name, merge, layout)
+                if graves is not None:
+                    self._bury(name, graves)
+                stage.drop()
+        self._merged.add(name)
+
+    def _meet(self, name: str, merge: Merge, layout: Layout) -> None:
+        live = {part.key: part for part in self._live(name)}
+        gone = self._overwritten(merge, live.values(), layout) if isinstance(merge, DeleteInsert) else set()
+        whole = [live.pop(key) for key in gone]
+        touched: list[Part] = []
+        if live:
+            rows = scan(self._files, list(live.values()), self._texts, layout, tagged=True)
+            self._run(merge.met(rows, PART))
+            found = merge.touched(rows, PART)
+            touched = [live[key] for (key,) in rows_of(self._con, found)] if found else []
+        else:
+            self._run(merge.met(scan(self._files, [], self._texts, layout, tagged=True), PART))
+        old = scan(self._files, touched, self._texts, layout)
+        added = merge.added(old, layout)
+        self._route(name, f"{merge.kept(old, layout)} UNION ALL {added}" if touched else added)
+        self._remove([*whole, *touched])
+
+    def _overwritten(self, merge: DeleteInsert, live: Iterable[Part], layout: Layout) -> set[str]:
+        """The keys of the parts that go as wholes, told from their partitions and not from their rows."""
+        parts = [p for p in live if p.key not in self._added]
+        rows = partition_rows(parts, self._texts, layout, merge.merge_key) if merge.overwrite else ""
+        return {key for (key,) in rows_of(self._con, merge.touched(rows, PART))} if rows else set()
+
+    def _roots(self, root: str) -> str:
+        """A query for the ids of the rows of `root`."""
+        layout = self._known_layouts().get(root, ())
+        ids = find(layout, ROW_ID)
+        if ids is None:
+            raise BugError(f"the rows of `{root}` have no ids that rows of another table could name")
+        return f"SELECT {quote(ids.stored_as)} AS id FROM ({self._scan(root, layout)})"
+
+    def _run(self, statements: Iterable[str]) -> None:
+        for sql in statements:
+            self._con.execute(sql)
+
+    # ------------------------------------------------------------------------------- the graves
+
+    def _dug(self, name: str, graves: Graves, layout: Layout) -> str:
+        """A query for the graves of a table, whatever layouts they were written by."""
+        private, kinds = graves_of(name), {s.stored_as: s for s in layout}
+        self._tables[private] = Table(private)
+        self._lay(private, tuple(kinds[c] for c in graves.columns))
+        self._graves[private] = graves
+        return self._scan(private, self._layouts[private])
+
+    def _bury(self, name: str, graves: Graves) -> None:
+        """Keep the graves that the staged rows make; now and then write all of them as one part."""
+        private = graves_of(name)
+        load = f"{literal(self._load_id)} AS {quote(LOAD_ID)}"
+        self._route(private, f"SELECT *, {load} FROM ({graves.dug()})")
+        parts = self._live(private)
+        if len(parts) >= GRAVE_PARTS:
+            rows = graves.condensed(self._scan(private, self._layouts[private]))
+            self._route(private, f"SELECT {listed(graves.columns)}, {load} FROM ({rows})")
+            self._remove(parts)
 
     # ------------------------------------------------------------------------- what is there now
 
@@ -252,7 +343,6 @@ class ParquetTransaction:
     def keys(self, table: str, columns: Sequence[str]) -> Any:
         """The distinct values of some columns as this load sees them; None: no such table."""
         self._check_open()
-        self._merge_staged(table)
         known = self._known.get(table)
         layout = self._layouts.get(table)
         if layout is None and known is not None and known.layout is not None:
@@ -262,8 +352,25 @@ class ParquetTransaction:
         stored = [find(layout, c) for c in columns]
         values = ", ".join(f"{quote(s.stored_as) if s else 'NULL'} AS k{i}" for i, s in enumerate(stored))
         with explained(self._place.store.url):
-            rows = table_of(self._con, f"SELECT DISTINCT {values} FROM ({self._scan(table, layout)})")
+            rows = table_of(self._con, f"SELECT DISTINCT {values} FROM ({self._preview(table, layout)})")
         return rows.rename_columns(list(columns))
+
+    def _preview(self, name: str, layout: Layout) -> str:
+        """A query for the rows of a table as this load will leave them.
+
+        Rows of a table that is part of another are taken to have their roots.
+        """
+        stage = self._stages.get(name)
+        if stage is None or not stage.whole:
+            self._merge_staged(name)
+            return self._scan(name, layout)
+        rows = self._scan(name, layout, tagged=True)
+        is_part = stage.disposition.root is not None
+        merge = stage.merge(layout, stage.all_roots(f"({rows})") if is_part else "")
+        if merge is None:
+            return rows
+        self._run([*merge.settled(), *merge.met(rows, PART)])
+        return f"{merge.kept(rows, layout)} UNION ALL {merge.added(rows, layout)}"
 
     def clashes(self, table: str, columns: Sequence[str], keys: Any) -> Any:
         """Those of some keys, given as text, that rows of earlier loads have."""
@@ -281,6 +388,9 @@ class ParquetTransaction:
         self._check_open()
         mine = {n for n, d in self._known.items() if d.pipeline == self._pipeline}
         files = {f.table for f in self._snapshot.files if f.pipeline == self._pipeline}
+        if tables is not None:
+            known = self._known_layouts()
+            tables = [*tables, *(n for n, layout in known.items() if root_of(layout) in tables)]
         for name in mine | files if tables is None else tables:
             self._forgotten.append(name)
             if name not in mine:
@@ -288,16 +398,16 @@ class ParquetTransaction:
             stage = self._stages.pop(name, None)
             if stage is not None:
                 stage.drop()
-            self._remove(self._live(name))
+            self._remove([*self._live(name), *self._live(graves_of(name))])
             self._known.pop(name)
             self._layouts.pop(name, None)
             self._tables.pop(name, None)
+            self._dispositions.pop(name, None)
 
     def commit(self, commit: Commit) -> None:
         """Make it all true. Raises: UncertainError; OutsideError or RefusedError if nothing happened."""
         self._check_open()
-        for name in list(self._stages):
-            self._merge_staged(name)
+        self._finish()
         self._keep(self._parts.finish())
         self._refuse_loaded(commit)
         entry = self._entry(commit)
@@ -309,6 +419,34 @@ class ParquetTransaction:
             self._end()  # it may have happened: what was staged must stay
             raise
         self._end()
+
+    def _finish(self) -> None:
+        """Merge what waits, roots before their parts, and empty what was replaced by nothing."""
+        for name, disposition in self._dispositions.items():
+            if disposition.root is None and is_merged(disposition):
+                if is_snapshot(disposition) and not {name} & {*self._merged, *self._stages}:
+                    self._stage(name, disposition).open(self._layouts[name])
+                self._merge_staged(name)
+            elif disposition.mode is WriteMode.REPLACE and not disposition.overwrite:
+                self._empty(name)
+        for name, layout in self._known_layouts().items():
+            root = root_of(layout)
+            if root in self._emptied:
+                self._empty(name)
+            if root in self._merged and name not in self._stages:
+                if name not in self._tables:
+                    self._tables[name] = table_from_json(self._known[name].definition)
+                    self._lay(name, layout)
+                self._stage(name, Disposition(WriteMode.MERGE, root=root)).open(layout)
+            self._merge_staged(name, root)
+        for private, graves in self._graves.items():
+            if not graves.lasting:
+                self._remove(self._live(private))
+
+    def _known_layouts(self) -> dict[str, Layout]:
+        """How the tables of this pipeline are stored as this load leaves them."""
+        mine = {n: d.layout for n, d in self._known.items() if d.pipeline == self._pipeline}
+        return {n: layout_from_json(text) for n, text in mine.items() if text is not None} | self._layouts
 
     def _entry(self, commit: Commit) -> Entry:
         load = commit.load
@@ -332,6 +470,8 @@ class ParquetTransaction:
         """The tables whose definition or layout is not the one in the log."""
         told: Mapping[str, Table] = self._tables | {t.name: t for t in commit.schemas}
         for name, table in told.items():
+            if name.startswith(PRIVATE):
+                continue
             old, text = self._known.get(name), table_to_json(table)
             layout = old.layout if old is not None else None
             if name in self._layouts:

@@ -76,6 +76,28 @@ def scan(
     return " UNION ALL ".join(selects) or _nothing(layout, tagged)
 
 
+def partition_rows(
+    parts: Sequence[Part], layouts: Mapping[str, str], layout: Layout, columns: Sequence[str]
+) -> str:
+    """A query for one row of each part whose partition tells the values of some columns; no file is read.
+
+    It has these columns as stored, `_penstock_part` and a load id. Empty if no part is like that.
+    """
+    rows = []
+    for part in parts:
+        values, written = dict(part.partition), layout_from_json(layouts[part.layout])
+        if not columns or not values.keys() >= set(columns):
+            continue
+        told = []
+        for stored in (s for s in layout if s.stored_as in columns):
+            old = find(written, stored.name)
+            kind: DataType = old.type if old else NULL
+            value = convert(_from_text(_text(values[stored.stored_as]), kind), kind, stored.type)
+            told.append(f"{value} AS {quote(stored.stored_as)}")
+        rows.append(f"SELECT {', '.join(told)}, {literal(part.key)} AS {PART}, '' AS {quote(LOAD_ID)}")
+    return " UNION ALL ".join(rows)
+
+
 def _columns(written: Layout, partition: Sequence[str], layout: Layout) -> list[str]:
     columns = []
     for stored in layout:

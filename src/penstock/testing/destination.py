@@ -1011,7 +1011,7 @@ def _random_row(rng: random.Random, kinds: Mapping[str, DataType]) -> Row:
 
 def _oracle(rows: list[Row], writes: Iterable[Sequence[Row]], disposition: Disposition) -> list[Row]:
     """What a load of `writes` makes of `rows`, the slow and plain way."""
-    if disposition.mode is WriteMode.REPLACE and writes:
+    if disposition.mode is WriteMode.REPLACE:
         rows = []
     if disposition.mode is not WriteMode.MERGE:
         return [*rows, *(row for write in writes for row in write)]
