@@ -343,6 +343,16 @@ def test_maps_are_lists_of_keys_and_values() -> None:
     ]  # fmt: skip
 
 
+def test_lists_of_nothing_but_nulls() -> None:
+    batch = pa.record_batch({"l": pa.array([None, [], [None, None]], pa.list_(pa.null()))})
+    plan = plan_flatten(table_of(l="list<null>"), FLAT)
+    for start in range(3):
+        rows = batch.slice(start)
+        back = unflatten(flatten(rows, plan, ids_of(rows)), plan)
+        back.validate(full=True)
+        assert back.to_pylist() == rows.to_pylist()
+
+
 def test_columns_that_a_batch_lacks_are_null() -> None:
     table = table_of(id="int64", a="struct<x: int64, y: list<int64>>", l="list<int64>", n="null")
     plan = plan_flatten(table, FLAT)

@@ -41,8 +41,7 @@ def unflatten(tables: Mapping[str, Any], plan: FlatPlan) -> Any:
     assert isinstance(plan.root.row, Branch)
     columns = {name: _values(node, root) for name, node in plan.root.row.fields}
     schema = arrow_schema(plan.rows)
-    arrays = [columns[name].cast(kind) for name, kind in zip(schema.names, schema.types, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
 
 
 def _whole(rows: Any, flat: FlatTable) -> Any:
