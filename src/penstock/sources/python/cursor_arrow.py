@@ -6,7 +6,7 @@ comparison, not in the rows. Rows that the cut makes equal are told apart by the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -32,6 +32,7 @@ def filter_arrow(cursor: Cursor[Any], path: JsonPath, data: Arrow) -> Arrow:
     """
     if data.num_rows == 0:
         return data
+    data = _filterable(data)
     column = _column(cursor, path, data)
     valid = None
     if column is None or column.null_count:
@@ -109,7 +110,7 @@ def _comparable(column: Arrow) -> Arrow:
         return column.cast(pa.uint64())
     if pa.types.is_floating(kind):
         return column.cast(pa.float64())
-    if pa.types.is_string(kind) or pa.types.is_string_view(kind):
+    if pa.types.is_string(kind):
         return column.cast(pa.large_string())
     return column.cast(pa.date32()) if pa.types.is_date(kind) else column
 
@@ -201,7 +202,7 @@ def _plain(column: Arrow) -> list[Any]:  # Any: the values of a column
         return [
             None if tick is None else _instant(tick, kind.tz) for tick in column.cast(pa.int64()).to_pylist()
         ]
-    return list(column.cast(_without_ns(kind)).to_pylist())
+    return list(column.cast(_mapped(kind, _whole)).to_pylist())
 
 
 def _instant(tick: int, zone: str | None) -> Any:
@@ -211,14 +212,32 @@ def _instant(tick: int, zone: str | None) -> Any:
     return epoch if zone else epoch.replace(tzinfo=None)
 
 
-def _without_ns(kind: Arrow) -> Arrow:
-    """The type with integers for what Python has no exact value for."""
-    if getattr(kind, "unit", None) == "ns":
-        return pa.int64()
+def _filterable(data: Arrow) -> Arrow:
+    """The data without views of text and bytes, which Arrow cannot filter yet."""
+    kinds = [_mapped(field.type, _solid) for field in data.schema]
+    if kinds == data.schema.types:
+        return data
+    fields = [field.with_type(kind) for field, kind in zip(data.schema, kinds, strict=True)]
+    return data.cast(pa.schema(fields, data.schema.metadata))
+
+
+def _solid(kind: Arrow) -> Arrow:
+    if pa.types.is_string_view(kind):
+        return pa.large_string()
+    return pa.large_binary() if pa.types.is_binary_view(kind) else kind
+
+
+def _whole(kind: Arrow) -> Arrow:
+    """Integers for what Python has no exact value for."""
+    return pa.int64() if getattr(kind, "unit", None) == "ns" else kind
+
+
+def _mapped(kind: Arrow, leaf: Callable[[Arrow], Arrow]) -> Arrow:
+    """The type with `leaf` of the types inside of it."""
     if pa.types.is_struct(kind):
-        return pa.struct([field.with_type(_without_ns(field.type)) for field in kind])
+        return pa.struct([field.with_type(_mapped(field.type, leaf)) for field in kind])
     if pa.types.is_list(kind):
-        return pa.list_(kind.value_field.with_type(_without_ns(kind.value_type)))
+        return pa.list_(kind.value_field.with_type(_mapped(kind.value_type, leaf)))
     if pa.types.is_large_list(kind):
-        return pa.large_list(kind.value_field.with_type(_without_ns(kind.value_type)))
-    return kind
+        return pa.large_list(kind.value_field.with_type(_mapped(kind.value_type, leaf)))
+    return leaf(kind)
