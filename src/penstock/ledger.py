@@ -8,9 +8,10 @@ Pure: no store or destination is touched here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 
 from penstock.errors import ReconcileError
 from penstock.schema.table import Change, Table
@@ -24,6 +25,18 @@ LOAD_ID = "_penstock_load_id"
 _DIGITS = re.compile(r"(\d+)")
 
 
+class Refresh(StrEnum):
+    """What a landing takes the place of: everything that the pipeline ever loaded, the tables that it
+    fills, or their rows alone.
+
+    Source: the refresh modes of dlt.
+    """
+
+    DROP_SOURCES = "drop_sources"
+    DROP_RESOURCES = "drop_resources"
+    DROP_DATA = "drop_data"
+
+
 @dataclass(frozen=True, slots=True)
 class Slip:
     """Where a landed file came from; it travels with the file as JSON.
@@ -33,7 +46,8 @@ class Slip:
 
     `identity` is what makes a source file the same file (address, size, version), so that it is
     taken once even if its clock is wrong. `state` is the source's state after this extract, as
-    JSON text, or None. `hints` are what the source said of the table, as JSON text.
+    JSON text, or None. `hints` are what the source said of the table, as JSON text. `refresh` says
+    what the file's landing takes the place of.
     `sha256` in hex, `landed_at` in Unix seconds.
     """
 
@@ -48,14 +62,16 @@ class Slip:
     reason: str | None = None
     more: bool = False
     hints: str | None = None
+    refresh: Refresh | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerFile:
     """One row of `_penstock_files`: a file that is in the warehouse, or was refused whole.
 
-    `load_id` is the load that brought it in. `outcome` is `loaded`, `refused` (set aside whole) or
-    `replayed` (rows of it came out of quarantine; `sha256` is then that of the quarantine file).
+    `load_id` is the load that brought it in. `outcome` is `loaded`, `refused` (set aside whole),
+    `replayed` (rows of it came out of quarantine; `sha256` is then that of the quarantine file) or
+    `retired` (a refresh took its rows away, and a rebuild leaves them out).
     rows = loaded + dropped + quarantined. `landed_at` in Unix seconds.
     """
 
@@ -138,6 +154,18 @@ class Waiting:
     in_land: bool
     in_raw_hist: bool
     modified_at: float
+
+
+RETIRED = "retired"
+
+
+def retired(facts: Facts, tables: Collection[str]) -> tuple[LedgerFile, ...]:
+    """The ledger rows of some tables once their rows are gone for good."""
+    own = [f for f in facts.files if f.table in tables and f.outcome != "replayed"]
+    return tuple(
+        replace(f, outcome=RETIRED, loaded=0, dropped=f.rows - f.quarantined) if f.outcome == "loaded" else f
+        for f in own
+    )
 
 
 def waiting(facts: Facts, found: Iterable[Waiting]) -> tuple[Waiting, ...]:

@@ -156,6 +156,10 @@ class Producer(Protocol):
         """
         ...
 
+    def restart(self, state: str | None) -> str | None:
+        """The state without how far everything that this producer makes has come."""
+        ...
+
 
 # ---------------------------------------------------------------------------------- destinations
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import penstock
 from penstock.app.flows import flow_of
+from penstock.ledger import Refresh
 from penstock.ports import Block, Checkpoint
 from penstock.report.facts import PipelineResult
 from penstock.run.pipeline import run_pipeline
@@ -30,6 +31,10 @@ class Maker:
         self.states.append(state)
         yield from self.script(state)
 
+    def restart(self, state: str | None) -> str | None:
+        """The state of what was made so far is forgotten."""
+        return None if state is None else "restarted"
+
 
 class Mill:
     """A project in a folder, one pipeline `p`, and its warehouse."""
@@ -49,12 +54,14 @@ class Mill:
 
         return self.run_with(Maker(play), **flow)
 
-    def run_with(self, maker: Maker, **flow: Any) -> PipelineResult:
+    def run_with(self, maker: Maker, refresh: Refresh | None = None, **flow: Any) -> PipelineResult:
         """Run with this producer."""
         session = penstock.open_session(self.root)
         plain = flow_of(session.loaded, "p", penstock.ignore)
         return run_pipeline(
-            replace(plain, source=None, producer=maker, **flow), Quiet(self.root / "quiet", "p", "x")
+            replace(plain, source=None, producer=maker, **flow),
+            Quiet(self.root / "quiet", "p", "x"),
+            refresh=refresh,
         )
 
     def sql(self, sql: str) -> list[Any]:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from penstock.ledger import Refresh
 from penstock.ports import Block, Checkpoint
 from penstock.report.facts import Status
 from penstock.run.flow import Landing
@@ -219,3 +220,38 @@ def test_values_without_a_word_in_json_are_set_aside(mill: Mill) -> None:
     assert result.error is None
     [table] = result.tables
     assert (table.loaded, table.quarantined) == (1, 1)
+
+
+@pytest.mark.parametrize("destination", ["duckdb:///w.duckdb", "parquet:///warehouse"])
+@pytest.mark.parametrize(
+    ("mode", "state", "tables", "columns"),
+    [
+        (Refresh.DROP_SOURCES, None, ["t"], 1),
+        (Refresh.DROP_RESOURCES, "restarted", ["t", "u"], 1),
+        (Refresh.DROP_DATA, "restarted", ["t", "u"], 3),
+    ],
+)
+def test_a_refresh_takes_the_place_of_what_was_there(
+    tmp_path: Path, destination: str, mode: Refresh, state: str | None, tables: list[str], columns: int
+) -> None:
+    """In one commit, and a rebuild does not bring the rows back that it took away."""
+    import penstock
+
+    mill = Mill(tmp_path, destination=destination)
+    assert mill.run(Block("t", [{"n": 1, "old": 2, "gone": True}]), Block("u", rows(0, 2))).error is None
+    assert mill.run(Block("t", [{"n": 2}]), Checkpoint("7")).error is None
+    maker = Maker(lambda _: iter([Block("t", [{"n": 3}]), Checkpoint("8"), Block("t", [{"n": 4}])]))
+    assert mill.run_with(maker, mode).error is None
+    assert maker.states == [state]
+
+    def found() -> tuple[list[object], int, list[object]]:
+        wide = len(penstock.open_session(tmp_path).show(None, sql="SELECT * FROM t").column_names) - 1
+        names = "SELECT DISTINCT table_name FROM _penstock_schema ORDER BY 1"
+        return mill.sql("SELECT n FROM t ORDER BY n"), wide, mill.sql(names)
+
+    assert found() == ([3, 4], columns, tables)
+    assert len(mill.files("raw_hist")) == 4, "raw history keeps what it has"
+    assert penstock.open_session(tmp_path).rebuild([], None, penstock.ignore).exit_code == 0
+    assert found()[0] == [3, 4]
+    assert mill.run(Block("t", [{"n": 5}])).error is None
+    assert found()[0] == [3, 4, 5]

@@ -33,13 +33,17 @@ DROPPED_MIN_AGE_S = 2.0  # for files that others put into the landing area of a 
 
 
 def flow_of(
-    loaded: LoadedProject, name: str, observe: Observer, destination: Destination | None = None
+    loaded: LoadedProject,
+    name: str,
+    observe: Observer,
+    destination: Destination | None = None,
+    producer: Producer | None = None,
 ) -> Flow:
-    """A pipeline of the project, ready to run."""
+    """A pipeline of the project, ready to run; `producer` stands in for the source that it names."""
     project = loaded.project
     pipeline = pipeline_of(project, name)
     layers = project.layers
-    source = open_source(loaded, name, pipeline)
+    source = producer or open_source(loaded, name, pipeline)
     spec = pipeline.source
     return Flow(
         pipeline=name,

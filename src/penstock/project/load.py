@@ -18,13 +18,13 @@ from penstock.errors import ProjectError, suggest
 from penstock.project.checks import check_project
 from penstock.project.complaints import complaints, raise_all
 from penstock.project.loaded import LoadedProject
-from penstock.project.nodes import Node, Position, overlay, read_yaml, where
+from penstock.project.nodes import Node, Position, grow, overlay, read_yaml, where
 from penstock.project.positions import Positions
 from penstock.project.spec import PipelineSpec, Project, ProjectFile
 from penstock.project.variables import fill, parse_dotenv
 from penstock.schema.faults import either
 
-__all__ = ["DOTENV", "ENVIRONMENT", "PROJECT_FILES", "LoadedProject", "parse_project"]
+__all__ = ["DOTENV", "ENVIRONMENT", "PROJECT_FILES", "LoadedProject", "make_project", "parse_project"]
 
 PROJECT_FILES = ("penstock.yml", "penstock.yaml")
 DOTENV = ".env"
@@ -64,6 +64,22 @@ def parse_project(
     assert project is not None
     said = json.dumps([sorted(files.items()), environment, project.model_dump_json()])
     return LoadedProject(project, positions, hashlib.sha256(said.encode()).hexdigest(), filled.secrets)
+
+
+def make_project(said: Mapping[str, object], root: Path, name: str) -> LoadedProject:
+    """The project that plain values describe, as a program gives them; `name` is what errors call it.
+
+    Raises: ProjectError telling everything that is wrong.
+    """
+    tree = grow(said, Position(name, 0))
+    faults: list[ProjectError] = []
+    checked = _validate(tree, faults)
+    raise_all(faults, name, frozenset())
+    assert checked is not None
+    project = Project(root=root, **{f: getattr(checked, f) for f in checked.model_fields_set})
+    raise_all(check_project(project, Positions(tree).where), name, frozenset())
+    digest = hashlib.sha256(project.model_dump_json().encode()).hexdigest()
+    return LoadedProject(project, Positions(tree), digest)
 
 
 def _subject(files: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -27,13 +27,13 @@ _TAG = "tag:yaml.org,2002:"
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A line of a file. Units: lines count from 1."""
+    """A line of a file. Units: lines count from 1; 0 for what stands in no file."""
 
     file: str
     line: int
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,15 @@ class Node:
                 yield from node.scalars((*path, index))
         else:
             yield path, self
+
+
+def grow(value: Any, at: Position) -> Node:  # Any: plain values, as a program gives them
+    """Plain values as a tree, all of which stands at one place."""
+    if isinstance(value, Mapping):
+        return Node({str(k): grow(v, at) for k, v in value.items()}, at)
+    if isinstance(value, list | tuple):
+        return Node([grow(v, at) for v in value], at)
+    return Node(value, at, None if value is None else str(value))
 
 
 def dotted(path: Path) -> str:

@@ -48,7 +48,7 @@ def json_value(value: object) -> Json:
 def _record(value: object) -> dict[str, Json]:
     step: dict[str, Json] = {"step": type(value).__name__.lower()} if isinstance(value, _STEPS) else {}
     assert is_dataclass(value)
-    return step | {f.name: json_value(getattr(value, f.name)) for f in fields(value)}
+    return step | {f.name: json_value(getattr(value, f.name)) for f in fields(value) if f.repr}
 
 
 def _scalar(value: object) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from penstock.errors import PenstockError
 from penstock.gate.verdict import Broken, Finding
 from penstock.ledger import LedgerLoad
 from penstock.plan import Step
@@ -112,7 +113,8 @@ class FileFinding:
 
 @dataclass(frozen=True, slots=True)
 class PipelineResult:
-    """One pipeline of one run. `load_ids` in commit order; `error` is the rendered error, if any.
+    """One pipeline of one run. `load_ids` in commit order; `error` is the rendered error, if any, and
+    `cause` the error itself.
 
     Units: `seconds` of wall time; `files_landed` by this run's extract, `files_drained` found
     waiting before it.
@@ -128,6 +130,7 @@ class PipelineResult:
     seconds: float = 0.0
     error: str | None = None
     exit_code: int = 0
+    cause: PenstockError | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

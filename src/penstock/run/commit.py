@@ -58,18 +58,25 @@ class Loader:
         self.landed = landed
         self._slips: dict[str, Slip | None] = {}
         self._staged: list[str] = []
+        self._keep_shapes = False
 
     def load(
-        self, files: Sequence[Waiting], forget: Sequence[str] | None = None, again: Sequence[LedgerFile] = ()
+        self,
+        files: Sequence[Waiting],
+        forget: Sequence[str] | None = None,
+        again: Sequence[LedgerFile] = (),
+        *,
+        keep_shapes: bool = False,
     ) -> Outcome:
         """Judge files, keep those that pass, load their rows, and commit it all.
 
         `forget` (for a rebuild) names tables that are dropped in the same commit, and `again` the
-        ledger rows of theirs that stay true.
+        ledger rows of theirs that stay true. With `keep_shapes` they come back with all their columns.
         Raises: whatever stops the load as a whole; nothing is committed then.
         """
         started_at = datetime.fromtimestamp(self.flow.now(), UTC)
         load_id = self.flow.new_id()
+        self._keep_shapes = keep_shapes
         jobs = jobs_of(self.flow, self.shelf, files)
         self._slips = {job.key: self.shelf.slip(job.waiting) for job in jobs}
         try:
@@ -115,7 +122,7 @@ class Loader:
         flow.observe(PhaseStarted(flow.pipeline, Phase.JUDGE, len(fates.going), size))
         began = flow.now()
         transaction = flow.destination.begin(flow.pipeline, load_id)
-        facts = without(self.facts, forget or ())
+        facts = without(self.facts, forget or (), keep_shapes=self._keep_shapes)
         try:
             if forget is not None:
                 transaction.forget(forget)
@@ -272,9 +279,11 @@ def _has_work(fates: Fates, forget: Sequence[str] | None) -> bool:
     return bool(fates.going or fates.refused or fates.dropped)
 
 
-def without(facts: Facts, tables: Sequence[str]) -> Facts:
-    """The facts as they will be when some tables are forgotten."""
+def without(facts: Facts, tables: Sequence[str], *, keep_shapes: bool = False) -> Facts:
+    """The facts as they will be when some tables are forgotten, or their rows alone."""
     files = tuple(f for f in facts.files if f.table not in tables)
+    if keep_shapes:
+        return replace(facts, files=files)
     return replace(facts, files=files, tables={n: t for n, t in facts.tables.items() if n not in tables})
 
 

@@ -39,6 +39,7 @@ class Journal:
             seconds=seconds,
             error=None if error is None else str(error),
             exit_code=0 if error is None else int(error.exit_code),
+            cause=error,
         )
 
 

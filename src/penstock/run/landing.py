@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from penstock.errors import NotFoundError, StoreError
 from penstock.layers import land_key, open_key, slip_key
-from penstock.ledger import Slip
+from penstock.ledger import Refresh, Slip
 from penstock.ports import Block
 from penstock.records.encode import Encoder
 from penstock.report.facts import FileDone, Phase, Progress
@@ -36,10 +36,16 @@ GROUP_BYTES = 1 << 25
 
 
 class Making:
-    """One landing of one or several tables. `taken` are keys that are in use."""
+    """One landing of one or several tables. `taken` are keys that are in use.
 
-    def __init__(self, flow: Flow, landed_at: int, taken: frozenset[str]) -> None:
+    `refresh` says what the landing takes the place of.
+    """
+
+    def __init__(
+        self, flow: Flow, landed_at: int, taken: frozenset[str], refresh: Refresh | None = None
+    ) -> None:
         self.flow = flow
+        self.refresh = refresh
         self.landed_at = landed_at
         self.landed: dict[str, str] = {}
         self._taken = taken
@@ -132,7 +138,9 @@ class Making:
         while key in self._taken or key in self.landed:
             part = 0 if part is None else part + 1
             key = land_key(flow.dataset, table, self.landed_at, file.extension, part)
-        slip = Slip(key, "", 0, self.landed_at, state=state, hints=self._said(table, file.seen))
+        slip = Slip(
+            key, "", 0, self.landed_at, state=state, hints=self._said(table, file.seen), refresh=self.refresh
+        )
         flow.land.replace(slip_key(key), slip_bytes(slip))
         try:
             put = flow.land.create(key, file.stream())

@@ -13,7 +13,7 @@ from itertools import groupby
 
 from penstock.errors import ConflictError, LockHeldError, PenstockError
 from penstock.gate.verdict import Action, Finding, Policy
-from penstock.ledger import Facts, LedgerFile, Slip, Waiting, landing_order
+from penstock.ledger import Facts, LedgerFile, Refresh, Slip, Waiting, landing_order, retired
 from penstock.plan import Clear, Judge, plan_drain, plan_extract
 from penstock.report.facts import FileFinding, Notice, PipelineResult
 from penstock.run.commit import REFUSED, Loader, Outcome
@@ -29,10 +29,13 @@ from penstock.run.stream import Bench
 POLL_S = 0.2
 
 
-def run_pipeline(flow: Flow, quiet: Quiet, wait_s: float = 0) -> PipelineResult:
+def run_pipeline(
+    flow: Flow, quiet: Quiet, wait_s: float = 0, refresh: Refresh | None = None
+) -> PipelineResult:
     """Run a pipeline once, and say what happened; errors of ours are in the result.
 
-    `wait_s` (seconds) is how long to wait for a lock that another run holds.
+    `wait_s` (seconds) is how long to wait for a lock that another run holds. `refresh` asks a
+    producer for everything once more, in place of what was loaded.
     """
     journal = Journal()
     began = flow.now()
@@ -40,7 +43,7 @@ def run_pipeline(flow: Flow, quiet: Quiet, wait_s: float = 0) -> PipelineResult:
     try:
         quiet.begin(flow)
         with lock(flow, wait_s):
-            _drain_extract_drain(flow, journal)
+            _drain_extract_drain(flow, journal, refresh)
         flow.destination.close()
         if not any(o.error for o in journal.outcomes):
             quiet.note(flow)
@@ -67,7 +70,7 @@ def lock(flow: Flow, wait_s: float) -> Iterator[None]:
         yield
 
 
-def _drain_extract_drain(flow: Flow, journal: Journal) -> None:
+def _drain_extract_drain(flow: Flow, journal: Journal, refresh: Refresh | None) -> None:
     shelf = Shelf(flow)
     if gone := shelf.abandon():
         flow.observe(Notice(flow.pipeline, f"removed {gone} files of a landing that was not finished"))
@@ -86,7 +89,7 @@ def _drain_extract_drain(flow: Flow, journal: Journal) -> None:
     landed_at = begun or _next_landing(flow, facts, left)
     landed: dict[str, str] = {}
     if flow.producer is not None:
-        landed = produce(flow, flow.producer, landed_at, keys, _state(flow, shelf, facts, left))
+        landed = produce(flow, flow.producer, landed_at, keys, _state(flow, shelf, facts, left), refresh)
     elif flow.source is not None:
         state = facts.state.get(flow.dataset)
         offers = flow.source.offers(taken, state)
@@ -147,7 +150,11 @@ def drain(
     with bench_of(flow, bool(todo)) as bench:
         for group in load_groups(flow, shelf, todo):
             if bench is not None:
-                outcome = Loader(flow, shelf, facts, bench, landed).load(group)
+                mode = refresh_of(shelf, group)
+                forget = refreshed(facts, group, mode) if mode is not None else None
+                again = retired(facts, forget) if forget is not None else ()
+                loader = Loader(flow, shelf, facts, bench, landed)
+                outcome = loader.load(group, forget, again, keep_shapes=mode is Refresh.DROP_DATA)
                 journal.outcomes.append(outcome)
                 facts = flow.destination.facts(flow.pipeline)
                 _tell(flow, outcome)
@@ -188,9 +195,22 @@ def load_groups(flow: Flow, shelf: Shelf, files: Sequence[Waiting]) -> list[list
     """The files that share a load: all of them, unless each landing stands for the whole of a table."""
     hints = shelf.hints(files)
     tables = {w.table for w in files}
-    if not any(flow.table(t, hints.get(t)).disposition.by_landing for t in tables):
+    fresh = any((slip := shelf.slip(w)) is not None and slip.refresh is not None for w in files)
+    if not fresh and not any(flow.table(t, hints.get(t)).disposition.by_landing for t in tables):
         return [list(files)] if files else []
     return [list(group) for _, group in groupby(files, key=lambda w: w.landed_at)]
+
+
+def refresh_of(shelf: Shelf, group: Sequence[Waiting]) -> Refresh | None:
+    """What a landing takes the place of; None if it adds to what is there."""
+    slips = [shelf.slip(w) for w in group]
+    return next((slip.refresh for slip in slips if slip is not None and slip.refresh is not None), None)
+
+
+def refreshed(facts: Facts, group: Sequence[Waiting], mode: Refresh) -> list[str]:
+    """The tables whose rows a landing takes the place of."""
+    tables = {w.table for w in group}
+    return sorted(tables | facts.tables.keys() if mode is Refresh.DROP_SOURCES else tables)
 
 
 def clear(flow: Flow, shelf: Shelf, facts: Facts, key: str) -> None:

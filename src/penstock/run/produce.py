@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from penstock.ledger import Commit
+from penstock.ledger import Commit, Refresh
 from penstock.ports import Block, Producer
 from penstock.report.facts import Phase, PhaseDone, PhaseStarted
 from penstock.run.commit import load_row
@@ -13,20 +13,27 @@ from penstock.run.landing import Making
 
 
 def produce(
-    flow: Flow, producer: Producer, landed_at: int, taken: frozenset[str], state: str | None
+    flow: Flow,
+    producer: Producer,
+    landed_at: int,
+    taken: frozenset[str],
+    state: str | None,
+    refresh: Refresh | None = None,
 ) -> dict[str, str]:
     """Land everything that is new since `state`; returns the SHA-256 of each landed file by key.
 
     At each checkpoint what was made so far is landed for good, unless it belongs to a table that each
     landing replaces: then all of it is one landing. A state that changed although nothing was made is
-    committed by itself.
+    committed by itself. With `refresh` it begins anew, and the landing takes the place of what was there.
     Raises: what the producer raises; what was landed before the last checkpoint stays.
     """
     flow.observe(PhaseStarted(flow.pipeline, Phase.LAND, 0, 0))
     began, before = flow.now(), state
+    if refresh is not None:
+        state = None if refresh is Refresh.DROP_SOURCES else producer.restart(state)
     landed: dict[str, str] = {}
-    making = Making(flow, landed_at, taken)
-    whole = False
+    making = Making(flow, landed_at, taken, refresh)
+    whole = refresh is not None
     try:
         for item in producer.produce(state):
             if isinstance(item, Block):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from penstock.ledger import Facts, landing_order
+from penstock.ledger import RETIRED, Facts, landing_order
 from penstock.run.commit import REFUSED, Loader
 from penstock.run.flow import Flow
 from penstock.run.journal import Journal
@@ -32,15 +32,18 @@ def rebuild(
     recover(flow, facts)
     shelf = Shelf(flow)
     chosen = set(tables) if tables is not None else {*facts.tables, *(w.table for w in shelf.found.values())}
+    gone = {f.key for f in facts.files if f.outcome == RETIRED}
     files = [
         replace(w, in_land=False)
         for w in sorted(shelf.found.values(), key=landing_order)
         if w.in_raw_hist and w.table in chosen and (as_of is None or w.landed_at <= as_of)
+        if w.key not in gone
     ]
     again = [
         f
         for f in facts.files
-        if f.table in chosen and f.outcome == REFUSED and shelf.found.get(f.key) is None
+        if f.table in chosen
+        and (f.outcome == RETIRED or (f.outcome == REFUSED and shelf.found.get(f.key) is None))
     ]
     groups = load_groups(flow, shelf, files) or [[]]
     journal.drained += len(files)
