@@ -18,7 +18,7 @@ from dlt.extract.exceptions import ResourceExtractionError
 from dlt_pieces import take
 
 from penstock.errors import MissingPartError, NotFoundError, RefusedError
-from penstock.schema.disposition import WriteMode
+from penstock.schema.disposition import Disposition, WriteMode
 from penstock.sources.dlt import dlt_source, is_dlt
 
 
@@ -71,7 +71,7 @@ def test_other_things_that_dlt_runs() -> None:
 
     assert take(both).rows == {"numbers": [{"n": 0}], "squares": [{"square": 0}]}
     rows = [{"a": 1}, {"a": 2}]
-    assert take(iter(rows), hints={"table_name": "said"}).rows == {"said": rows}
+    assert take(iter(rows), table_name="said").rows == {"said": rows}
 
 
 def test_steps_filters_and_limits() -> None:
@@ -96,7 +96,7 @@ def test_parallelized_and_deferred() -> None:
         names.add(threading.current_thread().name)
         return {"later": row["n"]}
 
-    found = take([slow, later], hints={})
+    found = take([slow, later])
     assert sorted(row["value"] for row in found.rows["slow"]) == list(range(20))
     assert sorted(row["later"] for row in found.rows["later"]) == [0, 1, 2]
     assert threading.current_thread().name not in names
@@ -189,13 +189,13 @@ def test_two_sources_in_turn_do_not_see_each_others_state() -> None:
 
 def test_replacing_forgets_the_state_and_empties_what_it_filled() -> None:
     rows = [{"id": 1, "updated": day(1)}]
-    first = take(issues(rows), hints={"write_disposition": "replace"})
+    first = take(issues(rows), write="replace")
     assert first.hints["issues"].disposition.mode is WriteMode.REPLACE  # type: ignore[union-attr]
-    second = take(issues(rows), first.state, hints={"write_disposition": "replace"})
+    second = take(issues(rows), first.state, write="replace")
     assert second.rows["issues"] == rows, "a replaced table is read as if for the first time"
-    third = take(issues([]), second.state, hints={"write_disposition": "replace"})
+    third = take(issues([]), second.state, write="replace")
     assert [len(block.data) for block in third.blocks["issues"]] == [0]  # type: ignore[arg-type]
-    assert take(issues([]), hints={"write_disposition": "replace"}).blocks == {}, "it has filled nothing"
+    assert take(issues([]), write="replace").blocks == {}, "it has filled nothing"
 
 
 # ------------------------------------------------------------------------------------------ tables
@@ -235,8 +235,20 @@ def test_marked_items_go_to_their_tables() -> None:
     assert found.hints["mixed"].declared.primary_key == ()
 
 
+def test_hints_that_are_given_win() -> None:
+    own = dlt.resource([{"id": 1, "b": 2}], name="own", primary_key="b", write_disposition="append")
+    found = take(
+        own, table_name="said", write={"disposition": "merge", "strategy": "upsert"}, primary_key="id"
+    )
+    assert found.rows == {"said": [{"id": 1, "b": 2}]}
+    assert found.hints["said"].disposition == Disposition(WriteMode.MERGE, ("id",))
+    with pytest.raises(RefusedError) as caught:
+        take(own, primary_keys="id")
+    assert caught.value.hint == "did you mean 'primary_key'?"
+
+
 def test_rows_that_are_to_be_skipped() -> None:
-    assert take(numbers, hints={"write_disposition": "skip"}).rows == {}
+    assert take(numbers, write="skip").rows == {}
 
 
 def test_arrow_pandas_and_polars_stay_columns() -> None:

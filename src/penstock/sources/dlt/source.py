@@ -39,14 +39,17 @@ from penstock.sources.dlt.failures import told
 
 _SOURCES, _TABLES = "sources", "tables"
 _REPLACE = "replace"
+_WORDS = {"write": "write_disposition", "contract": "schema_contract"}
+_HINTS = ("table_name", "write_disposition", "primary_key", "columns", "schema_contract")
 
 
 class DltSource:
     """A producer around anything that `run` of dlt takes, or a function that makes it.
 
-    `arguments` are those of the function. `hints` are arguments of dlt's `run`, such as `table_name`,
-    `write_disposition`, `columns` or `primary_key`, and hold for every resource. `name` is that of
-    the source that single resources are put into; their state is kept under it.
+    `arguments` are those of the function. `hints` hold for every resource, whatever it says itself:
+    `table_name`, `write_disposition` (or `write`), `primary_key`, `columns`, `schema_contract` (or
+    `contract`). `name` is that of the source that single resources are put into; their state is kept
+    under it.
     """
 
     def __init__(
@@ -56,14 +59,17 @@ class DltSource:
         name: str = "dlt",
         arguments: Mapping[str, Any] | None = None,
         resources: Sequence[str] = (),
-        hints: Mapping[str, Any] | None = None,
         nesting: NestingMode = NestingMode.NATIVE,
+        **hints: Any,
     ) -> None:
         self.what = what
         self.name = name
         self.arguments = dict(arguments or {})
         self.resources = tuple(resources)
-        self.hints = dict(hints or {})
+        self.hints = {_WORDS.get(name, name): value for name, value in hints.items() if value is not None}
+        for name in self.hints:
+            if name not in _HINTS:
+                raise RefusedError(f"`{name}` is not a hint", hint=suggest(name, _HINTS))
         self.nesting = nesting
 
     def produce(self, state: str | None) -> Iterator[Block | Checkpoint]:
