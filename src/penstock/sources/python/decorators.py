@@ -1,0 +1,156 @@
+"""The names that users write: `resource`, `transformer`, `source` and `defer`."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from penstock.errors import RefusedError
+from penstock.sources.python.group import SourceFunction
+from penstock.sources.python.resource import Resource
+from penstock.sources.python.template import from_words
+
+# Any throughout: data, functions and hints are users', and a decorator is also a plain call
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_UNUSED = ("spec", "section", "standalone", "_impl_cls")
+
+
+def resource(
+    data: Any = None,
+    /,
+    name: str | Callable[..., str] | None = None,
+    *,
+    selected: bool = True,
+    parallelized: bool = False,
+    incremental: Any = None,
+    data_from: Any = None,
+    **hints: Any,
+) -> Any:
+    """A resource of a function (as a decorator, with or without arguments) or of data.
+
+    `hints` are `table_name` (text, or a function of a row), `write` or `write_disposition` (a word
+    or a mapping), `columns` (hints, a pydantic model, a dataclass, an Arrow schema, a Table),
+    `primary_key`, `merge_key`, `contract` or `schema_contract`, `max_table_nesting`, `nesting`,
+    `nested_hints`, `references` and `description`. Each may be a function of a row if `table_name`
+    is one. `spec`, `section` and `standalone` are taken and not used.
+    Raises: RefusedError for a hint that has no meaning, at once rather than in a run.
+    """
+    options: dict[str, Any] = {"selected": selected, "parallelized": parallelized, "incremental": incremental}
+
+    def make(data: Any) -> Resource:
+        if isinstance(data, Resource):
+            changed = data.clone() if name is None else data.with_name(str(name))
+            return changed.apply_hints(incremental=incremental, **_meant(hints))
+        return _made(data, name, options, data_from, hints)
+
+    return make if data is None else make(data)
+
+
+def transformer(
+    function: Any = None,
+    /,
+    data_from: Any = None,
+    *,
+    name: str | Callable[..., str] | None = None,
+    **options: Any,
+) -> Any:
+    """A resource that is fed with the items of another, one item or page at a time.
+
+    As a decorator with or without arguments, or as a call. Without `data_from` it is piped into:
+    `resource | transformer`. The other words are those of `resource`.
+    Raises: RefusedError for a function without a parameter for the item.
+    """
+    own: dict[str, Any] = {
+        k: options.pop(k) for k in ("selected", "parallelized", "incremental") if k in options
+    }
+
+    def make(function: Any) -> Resource:
+        return _made(function, name, {**own, "transformer": True}, data_from, options)
+
+    return make if function is None else make(function)
+
+
+def _made(data: Any, name: Any, options: dict[str, Any], data_from: Any, hints: dict[str, Any]) -> Resource:
+    name = name or getattr(data, "__name__", None)
+    if not name or name == "<lambda>":
+        raise RefusedError("a resource has no name", found=type(data).__name__, hint='say `name="…"`')
+    where = f"resource `{name if isinstance(name, str) else data.__name__}`"
+    if data_from is not None:
+        options = {**options, "transformer": True}
+    made = Resource(data, name, from_words(_meant(hints), where), **options)
+    if data_from is not None:
+        made._feed_from(data_from)
+    if callable(data):
+        functools.update_wrapper(made, data, updated=())
+    return made
+
+
+def _meant(hints: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in hints.items() if k not in _UNUSED}
+
+
+def source(
+    function: Any = None,
+    /,
+    name: str | None = None,
+    *,
+    max_table_nesting: int | None = None,
+    schema_contract: Any = None,
+    contract: Any = None,
+    root_key: bool = False,
+    parallelized: bool = False,
+    **unused: Any,
+) -> Any:
+    """Make a function that returns or yields resources give a `Source`, with or without arguments.
+
+    `max_table_nesting` and `contract` hold for resources that say nothing else. `root_key` is
+    taken and not used: child tables always know their root. So are `spec` and `section`.
+    Raises: RefusedError for an unknown word.
+    """
+    for word in unused:
+        if word not in _UNUSED:
+            raise RefusedError(
+                f"`{word}` is no option of a source",
+                expected="name, max_table_nesting, contract, root_key, parallelized",
+            )
+    options = {
+        "max_table_nesting": max_table_nesting,
+        "contract": schema_contract if contract is None else contract,
+        "root_key": root_key,
+        "parallelized": parallelized,
+    }
+
+    def make(function: Any) -> SourceFunction:
+        if not callable(function) or isinstance(function, Resource):
+            raise RefusedError(
+                "a source is made of a function",
+                found=type(function).__name__,
+                expected="a function that returns or yields resources",
+            )
+        return SourceFunction(function, name, options)
+
+    return make if function is None else make(function)
+
+
+def defer(function: Callable[P, T]) -> Callable[P, Callable[[], T]]:
+    """Make a function that runs later: what a call of it gives is yielded, and run on a thread.
+
+    Several run at a time, and what they give comes in the order in which they were yielded.
+    """
+
+    @functools.wraps(function)
+    def deferred(*args: P.args, **kwargs: P.kwargs) -> Callable[[], T]:
+        def run() -> T:
+            return function(*args, **kwargs)
+
+        return run
+
+    if inspect.iscoroutinefunction(function):
+        raise RefusedError(
+            f"`{function.__name__}` is async", hint="yield the coroutine itself: it runs beside others"
+        )
+    return deferred

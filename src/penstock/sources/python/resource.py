@@ -1,0 +1,446 @@
+"""A resource: something that yields rows for one or more tables, with its steps and its hints."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self, cast
+
+from penstock.errors import RefusedError
+from penstock.sources.python.incremental import Incremental
+from penstock.sources.python.steps import Filter, Increment, ItemStep, Limit, Map, Step, YieldMap, with_mark
+from penstock.sources.python.template import Template, from_words
+from penstock.sources.python.values import is_table
+
+# Any throughout: data, functions and hints are users'
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What the function of a resource is called with, once that is known."""
+
+    positional: tuple[Any, ...] = ()
+    named: Mapping[str, Any] = field(default_factory=dict)
+    bound: bool = False
+
+
+class Resource:
+    """Rows for a table: a function or data, the steps that its items pass, and hints for the table.
+
+    Made by `resource` and `transformer`. Calling one gives a copy with its arguments bound; `a | b`
+    gives a copy of the transformer `b` that is fed by `a`. What changes a resource (`add_map`,
+    `apply_hints`, ...) returns the same one, so that calls can be chained. Iterating over it runs it
+    with empty state, and gives its rows.
+    """
+
+    def __init__(
+        self,
+        data: Any,
+        name: str | Callable[..., str],
+        template: Template,
+        *,
+        selected: bool = True,
+        parallelized: bool = False,
+        incremental: Any = None,
+        transformer: bool = False,
+    ) -> None:
+        self.data = data
+        self.namer = name if callable(name) else None
+        self.name = getattr(data, "__name__", "resource") if callable(name) else name
+        self.template = template
+        self.variants: dict[str, Template] = {}
+        self.selected = selected
+        self.parallelized = parallelized
+        self.transformer = transformer
+        self.parent: Resource | None = None
+        self.arguments = Arguments()
+        self.tables: frozenset[str] | None = None
+        self.version = 0
+        self._steps: list[Step] = []
+        self._incremental: Incremental[Any] | None = None
+        self._check()
+        self.parameter = _cursor_parameter(self.signature)
+        if self.parameter is not None:
+            self._insert(Increment())
+        if incremental is not None:
+            self._set_incremental(incremental)
+        self.__doc__ = getattr(data, "__doc__", None) if callable(data) else type(self).__doc__
+
+    # ----------------------------------------------------------------------------------- looking
+
+    @property
+    def where(self) -> str:
+        """How messages name it."""
+        return f"resource `{self.name}`"
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps in order."""
+        return tuple(self._steps)
+
+    @property
+    def signature(self) -> inspect.Signature | None:
+        """The parameters of its function, without the item of a transformer; None for data."""
+        if not callable(self.data) or is_table(self.data):
+            return None
+        try:
+            found = inspect.signature(self.data)
+        except ValueError:
+            return inspect.Signature()
+        skipped = list(found.parameters.values())[int(self.transformer) :]
+        return found.replace(parameters=skipped)
+
+    @property
+    def is_transformer(self) -> bool:
+        """Whether it takes items from another resource."""
+        return self.transformer
+
+    @property
+    def table_name(self) -> Any:
+        """The table that rows go to, or the function of a row that tells it."""
+        return self.template.table_name or self.name
+
+    @table_name.setter
+    def table_name(self, name: Any) -> None:
+        self.apply_hints(table_name=name)
+
+    @property
+    def write_disposition(self) -> Any:
+        """The write disposition as it was said."""
+        return self.template.write or "append"
+
+    @write_disposition.setter
+    def write_disposition(self, said: Any) -> None:
+        self.apply_hints(write=said)
+
+    @property
+    def max_table_nesting(self) -> int | None:
+        """To which depth nested data becomes columns and child tables; None: not said."""
+        depth: int | None = self.template.max_table_nesting
+        return depth
+
+    @max_table_nesting.setter
+    def max_table_nesting(self, depth: int | None) -> None:
+        self.template = replace(self.template, max_table_nesting=depth)
+        self.version += 1
+
+    @property
+    def incremental(self) -> Incremental[Any] | None:
+        """The cursor that a run would use; None if there is none."""
+        default = self.parameter.default if self.parameter is not None else None
+        base = default if isinstance(default, Incremental) else None
+        signature = self.signature
+        if self.parameter is not None and signature is not None:
+            said = signature.bind_partial(*self.arguments.positional, **self.arguments.named).arguments
+            if self.parameter.name in said:
+                given = said[self.parameter.name]
+                if isinstance(given, Incremental):
+                    return base.merge(given) if base is not None else given
+                if given is None:
+                    return None
+                return base.merge(Incremental(initial_value=given)) if base is not None else None
+        return self._incremental or base
+
+    @property
+    def requires_args(self) -> bool:
+        """Whether it must be called before it can run."""
+        return not self.arguments.bound and bool(self._missing((), {}))
+
+    def __repr__(self) -> str:
+        fed = f", data_from={self.parent.name!r}" if self.parent is not None else ""
+        return f"{'transformer' if self.transformer else 'resource'}({self.name!r}{fed})"
+
+    # ----------------------------------------------------------------------------------- calling
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Self:
+        """A copy whose function will be called with these arguments. Raises: RefusedError."""
+        return self.clone().bind(*args, **kwargs)
+
+    def bind(self, *args: Any, **kwargs: Any) -> Self:
+        """Set the arguments of this very resource. Raises: RefusedError if they do not fit."""
+        signature = self.signature
+        if signature is None or self.arguments.bound:
+            raise RefusedError(
+                f"{self.where} takes no arguments"
+                if signature is None
+                else f"{self.where} has its arguments",
+                hint="it can be called once, and only if it is a function",
+            )
+        missing = self._missing(args, kwargs)
+        if missing:
+            raise RefusedError(f"{self.where} cannot be called so", found=missing, expected=f"{signature}")
+        self.arguments = Arguments(args, kwargs, bound=True)
+        if self.namer is not None:
+            values = signature.bind_partial(*args, **kwargs)
+            values.apply_defaults()
+            self.name = self.namer(values.arguments)
+        return self
+
+    def _missing(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
+        """What is wrong with these arguments, if anything is."""
+        signature = self.signature
+        if signature is None:
+            return None
+        named = dict(kwargs)
+        taken = self.parameter
+        if taken is not None and taken.default is taken.empty and self._incremental is not None:
+            given = signature.bind_partial(*args, **kwargs).arguments
+            named.setdefault(taken.name, given.get(taken.name, self._incremental))
+        try:
+            signature.bind(*args, **named)
+        except TypeError as error:
+            return str(error)
+        return None
+
+    def call(self, cursor: Incremental[Any] | None, *item: Any, **extra: Any) -> Any:
+        """What the function gives, with the cursor of the run in its place.
+
+        Raises: RefusedError if the resource was to be called first; whatever the function raises.
+        """
+        signature = self.signature
+        assert signature is not None
+        bound = signature.bind_partial(*self.arguments.positional, **self.arguments.named)
+        if self.parameter is not None and (cursor is not None or self.parameter.name in bound.arguments):
+            bound.arguments[self.parameter.name] = cursor
+        try:
+            signature.bind(*bound.args, **bound.kwargs)
+        except TypeError as error:
+            raise RefusedError(
+                f"{self.where} must be called before it can run",
+                found=str(error),
+                hint=f"such as {self.name}(…)",
+            ) from error
+        return self.data(*item, *bound.args, **bound.kwargs, **extra)
+
+    # ------------------------------------------------------------------------------------- pipes
+
+    def __or__(self, other: Any) -> Resource:
+        """`resource | transformer`, or `resource | function` of an item."""
+        if isinstance(other, Resource):
+            made = other.clone()
+            first = made
+            while first.parent is not None:
+                first.parent = first.parent.clone()
+                first = first.parent
+            if not first.transformer:
+                made = first = other.clone()
+            first._feed_from(self)
+            return made
+        made = self.clone()
+        return made.add_yield_map(other) if inspect.isgeneratorfunction(other) else made.add_map(other)
+
+    def __ror__(self, data: Any) -> Resource:
+        """`[…] | transformer`: data feeds the transformer."""
+        return Resource(data, f"{self.name}_items", Template()) | self
+
+    def _feed_from(self, parent: Any) -> None:
+        if not self.transformer:
+            raise RefusedError(f"{self.where} takes no items", hint="only a transformer can be piped into")
+        if not isinstance(parent, Resource):
+            raise RefusedError(
+                f"{self.where} cannot be fed by this",
+                found=type(parent).__name__,
+                expected="a resource",
+                hint="decorate the function with `resource`",
+            )
+        self.parent = parent
+
+    # ------------------------------------------------------------------------------------- steps
+
+    def add_map(self, item_map: Callable[..., Any], insert_at: int | None = None) -> Self:
+        """Put what a function makes of each row in its place; None takes the row away."""
+        return self._insert(Map(with_mark(item_map, self.where)), insert_at)
+
+    def add_filter(self, item_filter: Callable[..., Any], insert_at: int | None = None) -> Self:
+        """Keep the rows for which a function is true."""
+        return self._insert(Filter(with_mark(item_filter, self.where)), insert_at)
+
+    def add_yield_map(self, item_map: Callable[..., Any], insert_at: int | None = None) -> Self:
+        """Put all that a generator function yields for each row in its place."""
+        return self._insert(YieldMap(with_mark(item_map, self.where)), insert_at)
+
+    def add_step(self, item_transform: Any, insert_at: int | None = None) -> Self:
+        """Put what a function makes of each item, a page as a whole, in its place; or a cursor."""
+        if isinstance(item_transform, Incremental):
+            return self._set_incremental(item_transform)
+        return self._insert(ItemStep(with_mark(item_transform, self.where)), insert_at)
+
+    def add_limit(
+        self, max_items: int | None = None, max_time: float | None = None, count_rows: bool = False
+    ) -> Self:
+        """End after some items (pages count as one), rows or seconds; the last one set holds.
+
+        Units: `max_time` in seconds. Raises: RefusedError for a transformer.
+        """
+        if self.transformer:
+            raise RefusedError(
+                f"{self.where} is a transformer, which has no limit of its own",
+                hint="limit the resource that feeds it, before the pipe",
+            )
+        self._steps = [s for s in self._steps if not isinstance(s, Limit)]
+        if max_items is None and max_time is None:
+            return self
+        return self._insert(Limit(None if max_items == -1 else max_items, max_time, bool(count_rows)))
+
+    def select_tables(self, *table_names: str) -> Self:
+        """Give rows of these tables only, of those that the resource sends rows to."""
+        self.tables = frozenset(table_names)
+        return self
+
+    def parallelize(self) -> Self:
+        """Run beside other parallel resources, on a thread of its own. Raises: RefusedError for data."""
+        if self.signature is None and not inspect.isgenerator(self.data):
+            raise RefusedError(
+                f"{self.where} cannot run in parallel",
+                found=type(self.data).__name__,
+                expected="a generator, a generator function or a transformer",
+            )
+        self.parallelized = True
+        return self
+
+    def _insert(self, step: Step, insert_at: int | None = None) -> Self:
+        """Add a step; 1 is the place right behind the function."""
+        if insert_at is not None:
+            if insert_at == 0:
+                raise RefusedError(f"{self.where} has its function at 0", hint="steps begin at 1")
+            self._steps.insert(insert_at - 1 if insert_at > 0 else insert_at, step)
+            return self
+        at = len(self._steps)
+        while at and self._steps[at - 1].order > step.order:
+            at -= 1
+        self._steps.insert(at, step)
+        return self
+
+    def _set_incremental(self, said: Any) -> Self:
+        if isinstance(said, Mapping):
+            said = Incremental(**said)
+        if not isinstance(said, Incremental):
+            raise RefusedError(
+                "`incremental` is no cursor",
+                where=self.where,
+                found=type(said).__name__,
+                expected='such as incremental("updated_at")',
+            )
+        self._incremental = said
+        if not any(isinstance(s, Increment) for s in self._steps):
+            self._insert(Increment())
+        return self
+
+    # ------------------------------------------------------------------------------------- hints
+
+    def apply_hints(
+        self, *, incremental: Any = None, create_table_variant: bool = False, **hints: Any
+    ) -> Self:
+        """Say more of the table, by the words of `resource`; what is said later wins.
+
+        An empty value ("" or []) takes a hint away. With `create_table_variant` the hints are those
+        of their `table_name` alone. Raises: RefusedError.
+        """
+        said = from_words(hints, self.where)
+        if create_table_variant:
+            self._add_variant(said, incremental)
+        else:
+            template = self.template.over(said)
+            template.check(self.where)
+            self.template = template
+            if incremental is not None:
+                self._set_incremental(incremental)
+        self.version += 1
+        return self
+
+    def _add_variant(self, said: Template, incremental: Any) -> None:
+        name = said.table_name
+        if not isinstance(name, str) or not name or incremental is not None:
+            raise RefusedError(
+                "these cannot be the hints of a variant",
+                where=self.where,
+                expected="a `table_name` that is text, and no `incremental`",
+            )
+        template = self.variants.get(name, self.template.static()).over(said)
+        template.check(self.where)
+        self.variants[name] = template
+
+    # ------------------------------------------------------------------------------------- copies
+
+    def with_name(self, name: str) -> Self:
+        """A copy with another name, which has state of its own, as has the resource that feeds it."""
+        made = self.clone()
+        made.name = name
+        if made.parent is not None:
+            old = made.parent.name
+            made.parent = made.parent.with_name(
+                old.replace(self.name, name) if self.name in old else f"{old}_{name}"
+            )
+        return made
+
+    def clone(self) -> Self:
+        """A copy that can be changed on its own; it is fed by the same resource."""
+        made = copy.copy(self)
+        made._steps = list(self._steps)
+        made.variants = dict(self.variants)
+        return made
+
+    def __iter__(self) -> Iterator[Any]:
+        """Run with empty state: its rows, and Arrow data as it is."""
+        from penstock.sources.python.flow import items
+
+        return items([self])
+
+    def _check(self) -> None:
+        if not self.name or self.name == "<lambda>":
+            raise RefusedError("a resource has no name", hint='say `name="…"`')
+        if self.data is None or isinstance(self.data, str | bytes | int | float | dict | type):
+            raise RefusedError(
+                f"{self.where} cannot be made of this",
+                found=type(self.data).__name__,
+                expected="a function, an iterator, a list of rows, a data frame or Arrow data",
+                hint="put a single row into a list" if isinstance(self.data, dict) else None,
+            )
+        if self.transformer:
+            _check_transformer(self.data, self.where)
+        self.template.check(self.where)
+
+
+def _check_transformer(data: Any, where: str) -> None:
+    if not callable(data) or not inspect.signature(data).parameters:
+        raise RefusedError(
+            f"{where} cannot be a transformer",
+            found=type(data).__name__ if not callable(data) else "a function without parameters",
+            expected="a function whose first parameter is the item",
+        )
+
+
+def _cursor_parameter(signature: inspect.Signature | None) -> inspect.Parameter | None:
+    """The parameter that takes the cursor: by its default, or by its annotation."""
+    for parameter in signature.parameters.values() if signature is not None else ():
+        if isinstance(parameter.default, Incremental) or _is_cursor(parameter.annotation):
+            return parameter
+    return None
+
+
+def _is_cursor(annotation: Any) -> bool:
+    if isinstance(annotation, str):
+        head = annotation.partition("[")[0].rpartition(".")[2]
+        inner = annotation.removeprefix("Optional[").partition("|")[0].partition("[")[0].strip()
+        return head in ("incremental", "Incremental") or inner.rpartition(".")[2] in (
+            "incremental",
+            "Incremental",
+        )
+    parts = (annotation, getattr(annotation, "__origin__", None), *getattr(annotation, "__args__", ()))
+    return any(p is Incremental or getattr(p, "__origin__", None) is Incremental for p in parts)
+
+
+def as_resource(value: Any, name: str | None = None, **options: Any) -> Resource:
+    """A resource of whatever may be one. Raises: RefusedError for data without a name."""
+    if isinstance(value, Resource):
+        return value
+    name = name or cast("str | None", getattr(value, "__name__", None))
+    if not name or name == "<lambda>":
+        raise RefusedError(
+            "the data has no name",
+            found=type(value).__name__,
+            hint='say which table it goes to: table_name="…"',
+        )
+    return Resource(value, name, Template(), **options)
