@@ -114,6 +114,8 @@ def test_the_window_of_a_lag_is_given_again() -> None:
     bound.finish()
     assert state["last_value"] == 9
     assert given(Incremental("at", 8, lag=5), rows(7, 8), state) == [8], "not before the initial value"
+    with pytest.raises(RefusedError, match="initial value"):
+        Incremental("at", "a", lag=5).bind("t", state)
 
 
 @pytest.mark.parametrize(
@@ -150,6 +152,29 @@ def test_rows_in_ascending_order_can_be_taken_up_in_the_middle() -> None:
     bound.finish()
     again = Incremental("at", row_order="asc", primary_key="id").bind("t", state)
     assert again.apply(page) == page[3:]
+
+
+@pytest.mark.parametrize("arrow", [False, True])
+@pytest.mark.parametrize("func", ["max", "min"])
+def test_a_broken_promise_of_order_is_refused_once_it_was_relied_on(func: str, arrow: bool) -> None:
+    state: dict[str, Any] = {}
+    sign = 1 if func == "max" else -1
+    bound = Incremental("at", last_value_func=func, row_order="asc").bind("orders", state)
+    bound.apply(rows(3 * sign, 2 * sign))
+    bound.finish()
+    late = rows(5 * sign, 3 * sign, 2 * sign)
+    with pytest.raises(RefusedError, match="`orders` are not in ascending order") as caught:
+        bound.apply(pa.Table.from_pylist(late) if arrow else late)
+    assert (caught.value.found or "").startswith(f"{2 * sign} (int) after {3 * sign}")
+
+
+def test_a_loop_can_ask_what_came() -> None:
+    bound = Incremental("at", 2, end_value=4).bind("t", {})
+    assert not bound.start_out_of_range and not bound.end_out_of_range
+    bound.apply(rows(1))
+    assert bound.start_out_of_range and not bound.end_out_of_range
+    bound.apply(rows(4))
+    assert bound.end_out_of_range and not bound.stop, "no order was promised"
 
 
 # ------------------------------------------------------------------------------- paths and types
@@ -373,6 +398,7 @@ def test_words_and_bounds_are_checked() -> None:
         {"lag": 1, "last_value_func": sum}, {"initial_value": 2, "end_value": 1},
         {"initial_value": 1, "end_value": 2, "last_value_func": min}, {"initial_value": "a", "end_value": 1},
         {"initial_value": float("nan")}, {"cursor_path": "a..b"}, {"lag": float("nan")},
+        {"lag": float("inf")},
     ]  # fmt: skip
     for parameters in bad:
         with pytest.raises(RefusedError):

@@ -173,3 +173,39 @@ def test_one_form_knows_the_rows_of_the_other(forms: tuple[str, str], kind: str)
         assert run(made, state, [rows[:3]], forms[0], kind) == rows[:3]
         assert run(made, state, [rows], forms[1], kind) == rows[3:]
         assert run(made, state, [rows], forms[0], kind) == []
+
+
+@STEADY
+@given(
+    growing(),
+    st.sampled_from(["rows", "arrow", "mixed"]),
+    st.booleans(),
+    st.lists(st.tuples(st.booleans(), st.booleans()), max_size=12),
+)
+def test_a_run_that_dies_between_checkpoints_is_taken_up(
+    runs: list[list[list[tuple[int, int]]]], form: str, falling: bool, fates: list[tuple[bool, bool]]
+) -> None:
+    made: Incremental[int] = Incremental("at", last_value_func="min" if falling else "max", row_order="asc")
+    fate = iter(fates)
+    landed: list[int] = []
+    state: Row = {}
+    for pages in [*runs, runs[-1]]:  # the last one again, to take up what died
+        flat = sorted((n, i) for page in pages for i, n in page)
+        rows = [{"id": i, "at": -n if falling else n, "note": "x"} for n, i in flat]
+        saved = json.loads(json.dumps(state))
+        bound = made.bind("t", saved, ("id",))
+        waiting: list[int] = []
+        for at in range(0, len(rows), 2):
+            page = rows[at : at + 2]
+            arrow = form == "arrow" or (form == "mixed" and at % 4)
+            kept = bound.apply(table(page, "int") if arrow else page)
+            waiting += [row["id"] for row in (kept.to_pylist() if arrow else kept)]
+            checkpoint, dies = next(fate, (True, False))
+            if dies:
+                break
+            if checkpoint or at + 2 >= len(rows):
+                bound.finish()
+                state, landed, waiting = json.loads(json.dumps(saved)), landed + waiting, []
+    if next(fate, None) is None:  # nothing died in the last run
+        assert sorted(landed) == sorted({i for page in runs[-1] for i, _ in page})
+    assert len(landed) == len(set(landed))

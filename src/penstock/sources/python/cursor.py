@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
+from penstock.sources.python.cursor_faults import refuse_order
+
 BOUNDARY_LIMIT = 10_000
 Missing = Literal["raise", "include", "exclude"]
 Compare = Callable[[Any, Any], Any]  # Any: a cursor value has whatever type the user's rows have
@@ -68,7 +70,11 @@ class Boundary:
 
 @dataclass(slots=True)
 class Cursor(Generic[M]):
-    """A run's range, and where it has come to. `rows` counts those it was asked about."""
+    """A run's range, and where it has come to. `rows` counts those it was asked about.
+
+    `saved` is the last value that was written down before the end, on the promise that no row behind
+    it is still to come.
+    """
 
     table: str
     path: str
@@ -83,6 +89,7 @@ class Cursor(Generic[M]):
     key: tuple[str, ...] | None = None
     missing: Missing = "raise"
     limit: int = BOUNDARY_LIMIT
+    saved: Any = None
     rows: int = 0
     moved: bool = False
     passed_end: bool = False
@@ -95,7 +102,8 @@ class Cursor(Generic[M]):
     def admit(self, values: Values[M]) -> M | None:
         """Which rows are inside of the range and new; None: all of them.
 
-        The function is `max` or `min`. Raises: TypeError if values cannot be compared.
+        The function is `max` or `min`. Raises: TypeError if values cannot be compared; RefusedError if
+        one is behind what was saved.
         """
         falling = self.func is min
         found = values.extremes()
@@ -111,7 +119,7 @@ class Cursor(Generic[M]):
             mask = values.mask(closed if self.end_closed else strict, self.end)
         if self.start is not None and not ahead(first, self.start):
             mask = self._after_start(values, mask, first)
-        self._move(values, mask, best)
+        self._move(values, mask, first, best)
         return mask
 
     def _after_start(self, values: Values[M], mask: M | None, first: Any) -> M | None:
@@ -127,13 +135,16 @@ class Cursor(Generic[M]):
                 mask = values.without(mask, known)
         return mask
 
-    def _move(self, values: Values[M], mask: M | None, best: Any) -> None:
+    def _move(self, values: Values[M], mask: M | None, first: Any, best: Any) -> None:
+        falling = self.func is min
         if mask is not None:
             found = values.extremes(mask)
             if found is None:
                 return
-            best = found[0 if self.func is min else 1]
-        ahead = operator.lt if self.func is min else operator.gt
+            best, first = found if falling else found[::-1]
+        ahead = operator.lt if falling else operator.gt
+        if self.saved is not None and ahead(self.saved, first):
+            raise refuse_order(self, first)
         if self.last is None or ahead(best, self.last):
             self.last, self.moved = best, True
             self.boundary = Boundary(self.limit)

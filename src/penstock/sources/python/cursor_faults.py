@@ -51,6 +51,16 @@ def refuse_nan(cursor: Cursor[Any], at: int) -> RefusedError:
     )
 
 
+def refuse_order(cursor: Cursor[Any], found: object) -> RefusedError:
+    """The error for a row that comes after one that is beyond it, although the order was promised."""
+    return RefusedError(
+        f"rows of `{cursor.table}` are not in ascending order, although row_order='asc' says so",
+        where=place(cursor),
+        found=f"{_shown(found)} after {_shown(cursor.saved)}",
+        hint="sort them at the source, or leave `row_order` out",
+    )
+
+
 def refuse_overflow(cursor: Cursor[Any]) -> RefusedError:
     """The error for more rows at the last value than are remembered."""
     return RefusedError(

@@ -9,25 +9,21 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, ClassVar, Generic, Literal, Self, TypeVar, get_args
+from typing import Any, ClassVar, Generic, Self, TypeVar, get_args
 
-from penstock.errors import RefusedError, suggest
+from penstock.errors import RefusedError
 from penstock.schema.jsonpath import JsonPath, parse_path
 from penstock.sources.python.cursor import BOUNDARY_LIMIT, Cursor, Missing
+from penstock.sources.python.cursor_bounds import End, LastValueFunc, Order, check, follow, function, upward
 from penstock.sources.python.cursor_faults import place, refuse_overflow
 from penstock.sources.python.cursor_lag import Lag, step_back
 from penstock.sources.python.cursor_range import Range
 from penstock.sources.python.cursor_rows import filter_rows
-from penstock.sources.python.cursor_schedule import convert, interval
 from penstock.sources.python.cursor_value import decode, decode_digests, encode, encode_digests
 
 T = TypeVar("T")
-LastValueFunc = Callable[[Sequence[Any]], Any]  # Any: a cursor value has whatever type the rows have
-End = Literal["open", "closed"]
-Order = Literal["asc", "desc"]
 PARAMETERS = (
     "cursor_path",
     "initial_value",
@@ -41,13 +37,6 @@ PARAMETERS = (
     "range_start",
     "range_end",
 )
-_WORDS = {
-    "row_order": ("asc", "desc"),
-    "on_cursor_value_missing": ("raise", "include", "exclude"),
-    "range_start": ("closed", "open"),
-    "range_end": ("open", "closed"),
-}
-_FUNCS: dict[str, LastValueFunc] = {"max": max, "min": min}
 
 
 @dataclass(slots=True)
@@ -111,7 +100,7 @@ class Incremental(Generic[T]):
     ) -> None:
         self.cursor_path = cursor_path
         self.initial_value = initial_value
-        self.last_value_func: LastValueFunc = _func(last_value_func)
+        self.last_value_func: LastValueFunc = function(last_value_func)
         self.primary_key = (primary_key,) if isinstance(primary_key, str) else _tuple(primary_key)
         self.end_value = end_value
         self.row_order = row_order
@@ -120,7 +109,7 @@ class Incremental(Generic[T]):
         self.lag = lag
         self.range_start = range_start
         self.range_end = range_end
-        self._check()
+        check(self)
 
     # ------------------------------------------------------------------------------ before a run
 
@@ -132,20 +121,18 @@ class Incremental(Generic[T]):
         merged._given = self._given | other._given
         if hasattr(other, "__orig_class__"):
             merged.__dict__["__orig_class__"] = other.__dict__["__orig_class__"]
-        merged._check()
+        check(merged)
         return merged
 
     def window(self, start: T, end: T) -> Incremental[T]:
         """A stateless copy over [start, end), for a backfill; with `min` too, `start` is the lower."""
         made = self._unbound()
-        if made.last_value_func is min:
-            made.last_value_func = max
-            made.row_order = {"asc": "desc", "desc": "asc"}.get(made.row_order or "")  # type: ignore[assignment]
+        upward(made)
         made.initial_value, made.end_value = start, end
         made.range_start, made.range_end = "closed", "open"
         made.lag, made.allow_external_schedulers = None, False
         made._given = frozenset(PARAMETERS)
-        made._check()
+        check(made)
         return made
 
     def bind(
@@ -165,7 +152,7 @@ class Incremental(Generic[T]):
             raise RefusedError(f"the incremental of `{name}` has no `cursor_path`")
         bound = self._unbound()
         if self.allow_external_schedulers:
-            bound._follow(name, os.environ if environ is None else environ)
+            follow(bound, name, bound._type(), os.environ if environ is None else environ)
         key = bound.primary_key if bound.primary_key is not None else primary_key or None
         stateless = bound.end_value is not None
         said = {} if stateless else state
@@ -213,15 +200,25 @@ class Incremental(Generic[T]):
     @property
     def stop(self) -> bool:
         """Whether `row_order` says that nothing more of interest can come."""
-        if self._run is None or self.row_order is None:
+        if self.row_order is None:
             return False
-        cursor = self._run.cursor
-        return cursor.passed_end if self.row_order == "asc" else cursor.before_start
+        return self.end_out_of_range if self.row_order == "asc" else self.start_out_of_range
+
+    @property
+    def start_out_of_range(self) -> bool:
+        """Whether a row came that is before the start."""
+        return self._run is not None and self._run.cursor.before_start
+
+    @property
+    def end_out_of_range(self) -> bool:
+        """Whether a row came that is past the end."""
+        return self._run is not None and self._run.cursor.passed_end
 
     @property
     def resumable(self) -> bool:
         """Whether `finish` may be called before the end: only if the rows come in ascending order."""
-        return self.row_order == "asc" and self._run is not None and self._run.state is not None
+        ordered = self.row_order == "asc" and self.last_value_func in (max, min)
+        return ordered and self._run is not None and self._run.state is not None
 
     def apply(self, data: Any) -> Any:
         """The rows of a page that are in the range and new: a list of mappings, a table or a batch.
@@ -248,7 +245,8 @@ class Incremental(Generic[T]):
     def finish(self) -> None:
         """Write where this run has come to into its state.
 
-        Every row up to here must have been given: call it at the end, or in between if `resumable`.
+        Every row up to here must have been given: call it at the end, or in between if `resumable`
+        (a later row that is behind is then refused), and not if the source was left before its end.
         Raises: RefusedError if more rows have the last value than can be remembered; the state is
         then as it was.
         """
@@ -264,6 +262,7 @@ class Incremental(Generic[T]):
             seen=encode_digests(cursor.boundary.digests) if cursor.dedup else "",
             key=list(cursor.key) if cursor.key else None,
         )
+        cursor.saved = cursor.last if self.resumable else None
 
     def predicate(self) -> Range:
         """What to ask the source for, in the terms of its own columns."""
@@ -281,76 +280,21 @@ class Incremental(Generic[T]):
 
     # ------------------------------------------------------------------------------------- inside
 
-    def _check(self) -> None:
-        if self.cursor_path:
-            parse_path(self.cursor_path)
-        for name, words in _WORDS.items():
-            said = getattr(self, name)
-            if said not in words and not (said is None and name == "row_order"):
-                raise RefusedError(
-                    f"`{name}` of an incremental is {said!r}",
-                    expected=" or ".join(map(repr, words)),
-                    hint=suggest(str(said), words),
-                )
-        lag = self.lag.total_seconds() if isinstance(self.lag, timedelta) else self.lag or 0
-        if not lag >= 0:
-            raise RefusedError("the lag of an incremental is negative", found=repr(self.lag))
-        if self.lag and self.last_value_func not in (max, min):
-            raise RefusedError(
-                "only `max` and `min` have a lag", hint="leave `lag` out, or step back yourself"
-            )
-        for name in ("initial_value", "end_value"):
-            value = getattr(self, name)
-            if value is not None and value != value:
-                raise RefusedError(f"`{name}` of an incremental is NaN, which has no place in any order")
-        self._check_bounds()
-
-    def _check_bounds(self) -> None:
-        start, end = self.initial_value, self.end_value
-        if start is None or end is None:
-            return
-        found = f"initial_value {start!r}, end_value {end!r}"
-        try:
-            fits = self.last_value_func((end, start)) == end
-        except TypeError as error:
-            raise RefusedError(
-                "`initial_value` and `end_value` cannot be compared",
-                found=found,
-                expected="one type; instants both with or both without a time zone",
-            ) from error
-        if not fits:
-            raise RefusedError("`end_value` of an incremental is before `initial_value`", found=found)
-
-    def _follow(self, name: str, environ: Mapping[str, str]) -> None:
-        asked = interval(environ)
-        if asked is None:
-            return
-        like = self.initial_value if self.initial_value is not None else self.end_value
-        low, high = (convert(instant, self._type(), like, f"`{name}`") for instant in asked)
-        first, last = self.initial_value, self.end_value
-        if self.last_value_func is min:
-            first, last = last, first
-            self.last_value_func = max
-            self.row_order = {"asc": "desc", "desc": "asc"}.get(self.row_order or "")  # type: ignore[assignment]
-        try:
-            self.initial_value = low if first is None else max(low, first)
-            self.end_value = high if last is None else min(high, last)
-        except TypeError as error:
-            raise RefusedError(
-                "the scheduler's interval cannot be compared with the bounds of the incremental",
-                where=f"`{name}`, cursor `{self.cursor_path}`",
-                found=f"{low!r} to {high!r}; initial_value {first!r}, end_value {last!r}",
-            ) from error
-
     def _type(self) -> type | None:
         """The type that was said, as in `incremental[datetime](...)`."""
         said = get_args(self.__dict__.get("__orig_class__"))
         return said[0] if said and isinstance(said[0], type) else None
 
     def _lagged(self, last: Any) -> Any:
-        falling = self.last_value_func is min
-        initial = self.initial_value
-        return step_back(last, self.lag or 0, falling=falling, initial=initial, declared=self._type())
+        falling, initial = self.last_value_func is min, self.initial_value
+        try:
+            return step_back(last, self.lag or 0, falling=falling, initial=initial, declared=self._type())
+        except TypeError as error:
+            raise RefusedError(
+                f"the last value of `{self.cursor_path}` cannot be compared with its initial value",
+                found=f"{last!r} and {initial!r}",
+                hint="give `initial_value` in the type that the rows have",
+            ) from error
 
     def _unbound(self) -> Self:
         made = copy.copy(self)
@@ -364,18 +308,6 @@ class Incremental(Generic[T]):
                 hint="use the one that the resource's function gets, inside of a run",
             )
         return self._run
-
-
-def _func(said: LastValueFunc | str) -> LastValueFunc:
-    if callable(said):
-        return said
-    if said in _FUNCS:
-        return _FUNCS[said]
-    raise RefusedError(
-        f"`last_value_func` of an incremental is {said!r}",
-        expected="'max', 'min' or a function",
-        hint=suggest(str(said), _FUNCS),
-    )
 
 
 def _tuple(said: Sequence[str] | None) -> tuple[str, ...] | None:
