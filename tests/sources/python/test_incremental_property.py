@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from penstock.sources.python.incremental import Incremental
 
-STEADY = settings(derandomize=True, deadline=None, max_examples=150, database=None)
+STEADY = settings(derandomize=True, deadline=None, max_examples=100, database=None)
 Row = dict[str, Any]
 START = datetime(2026, 1, 1, tzinfo=UTC)
 KINDS: dict[str, Callable[[int], Any]] = {
@@ -189,7 +189,7 @@ def test_a_run_that_dies_between_checkpoints_is_taken_up(
     fate = iter(fates)
     landed: list[int] = []
     state: Row = {}
-    for pages in [*runs, runs[-1]]:  # the last one again, to take up what died
+    for number, pages in enumerate([*runs, runs[-1]]):  # the last one again, to take up what died
         flat = sorted((n, i) for page in pages for i, n in page)
         rows = [{"id": i, "at": -n if falling else n, "note": "x"} for n, i in flat]
         saved = json.loads(json.dumps(state))
@@ -201,11 +201,9 @@ def test_a_run_that_dies_between_checkpoints_is_taken_up(
             kept = bound.apply(table(page, "int") if arrow else page)
             waiting += [row["id"] for row in (kept.to_pylist() if arrow else kept)]
             checkpoint, dies = next(fate, (True, False))
-            if dies:
+            if dies and number < len(runs):
                 break
             if checkpoint or at + 2 >= len(rows):
                 bound.finish()
                 state, landed, waiting = json.loads(json.dumps(saved)), landed + waiting, []
-    if next(fate, None) is None:  # nothing died in the last run
-        assert sorted(landed) == sorted({i for page in runs[-1] for i, _ in page})
-    assert len(landed) == len(set(landed))
+    assert sorted(landed) == sorted({i for page in runs[-1] for i, _ in page})
