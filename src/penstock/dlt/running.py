@@ -1,0 +1,127 @@
+"""dlt's pipeline, run by Penstock: the same words, the other engine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from penstock.dlt.destinations import FILESYSTEM, Destination, destination_of
+from penstock.errors import RefusedError
+from penstock.report.facts import PipelineResult
+from penstock.sources.dlt import dlt_source
+
+if TYPE_CHECKING:
+    from penstock.app.dataset import Dataset
+    from penstock.app.pipeline import Pipeline as Engine
+
+# Any throughout: data and hints are whatever dlt takes
+
+_FORMATS = {"duckdb": ("parquet", "jsonl", "insert_values"), FILESYSTEM: ("parquet",)}
+
+
+def pipeline(
+    pipeline_name: str | None = None,
+    *,
+    destination: Any = None,
+    dataset_name: str | None = None,
+    dev_mode: bool = False,
+    refresh: str | None = None,
+    progress: Any = None,
+) -> Pipeline:
+    """A pipeline, named after the program if it has no name, into a DuckDB file of its name.
+
+    `dataset_name` is the schema, or the folder, that holds the tables: `<pipeline_name>_dataset` if
+    not given. Raises: RefusedError for a destination that is not here.
+    """
+    if dev_mode:
+        raise RefusedError(
+            "`dev_mode` makes a new dataset with every run, which nothing here does",
+            hint="give `dataset_name` a name of its own, or run with `refresh='drop_sources'`",
+        )
+    name = pipeline_name or f"dlt_{Path(sys.argv[0]).stem or 'pipeline'}"
+    return Pipeline(name, destination_of(destination), dataset_name, refresh, progress)
+
+
+def run(
+    data: Any, *, destination: Any = None, dataset_name: str | None = None, **options: Any
+) -> PipelineResult:
+    """Run data through a pipeline that is named after the program. Options: those of `Pipeline.run`."""
+    return pipeline(destination=destination, dataset_name=dataset_name).run(data, **options)
+
+
+class Pipeline:
+    """A pipeline as dlt has it: what it is called, where it leads, and `run`."""
+
+    def __init__(
+        self,
+        pipeline_name: str,
+        destination: Destination,
+        dataset_name: str | None = None,
+        refresh: str | None = None,
+        progress: Any = None,
+    ) -> None:
+        self.pipeline_name = pipeline_name
+        self.destination = destination
+        self.dataset_name = dataset_name or f"{pipeline_name}_dataset"
+        self.last_result: PipelineResult | None = None
+        self._refresh = refresh
+        self._progress = progress if progress == "log" or callable(progress) else None
+
+    def __repr__(self) -> str:
+        return f"penstock.dlt.pipeline({self.pipeline_name!r}, dataset_name={self.dataset_name!r})"
+
+    def run(
+        self,
+        data: Any = None,
+        *,
+        destination: Any = None,
+        dataset_name: str | None = None,
+        loader_file_format: str | None = None,
+        refresh: str | None = None,
+        **hints: Any,
+    ) -> PipelineResult:
+        """Land, check, keep and load what `data` gives; without data, what waits.
+
+        Hints: `table_name`, `write_disposition`, `columns`, `primary_key`, `schema_contract`. They hold
+        for every resource, whatever it says itself.
+        Raises: the error that stopped the run.
+        """
+        if destination is not None:
+            self.destination = destination_of(destination)
+        self.dataset_name = dataset_name or self.dataset_name
+        self._check_format(loader_file_format)
+        made = dlt_source(data, name=self.pipeline_name, **hints) if data is not None else None
+        engine = self._engine()
+        try:
+            return engine.run(made, refresh=refresh or self._refresh)
+        finally:
+            self.last_result = engine.last_result
+
+    def dataset(self) -> Dataset:
+        """The tables, to read."""
+        return self._engine().dataset()
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The state of the sources as the last load left it."""
+        from dlt.common.json import json
+
+        text = self._engine().state
+        found: dict[str, Any] = json.typed_loads(text) if text else {}
+        return found
+
+    def _check_format(self, said: str | None) -> None:
+        known = _FORMATS[self.destination.type]
+        if said is not None and said not in known:
+            raise RefusedError(
+                f"a {self.destination.type} destination is not written as {said}",
+                expected=" or ".join(known),
+                hint="leave `loader_file_format` out",
+            )
+
+    def _engine(self) -> Engine:
+        from penstock.app.pipeline import pipeline as engine
+
+        spec = self.destination.spec(self.pipeline_name, self.dataset_name)
+        return engine(self.pipeline_name, destination=spec, progress=self._progress)
