@@ -101,6 +101,9 @@ def test_a_key_that_changes_gives_the_boundary_once_more() -> None:
     assert given(Incremental("at", primary_key="id"), rows(7), state) == [7]
     assert given(Incremental("at", primary_key=["id", "at"]), rows(7), state) == [7]
     assert given(Incremental("at", primary_key=["id", "at"]), rows(7), state) == []
+    other = [{"id": 1, "number": 0, "at": 7}]
+    assert given(Incremental("at", primary_key="id"), rows(7), state) == [7]
+    assert given(Incremental("at", primary_key="number"), other, state) == [7], "0 was an id, not a number"
 
 
 def test_the_window_of_a_lag_is_given_again() -> None:
@@ -210,6 +213,9 @@ def test_nanoseconds_lose_no_row_and_double_none() -> None:
     bound.finish()
     again = made.bind("t", state).apply(data)
     assert again.column("at").cast(pa.int64()).to_pylist() == [1_999]
+    early = made.bind("t", {})
+    early.apply(pa.table({"at": pa.array([-1], pa.timestamp("ns", "UTC"))}))
+    assert early.last_value == datetime(1969, 12, 31, 23, 59, 59, 999_999, UTC), "never beyond the row"
 
 
 @pytest.mark.parametrize(
