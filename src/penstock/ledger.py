@@ -20,6 +20,8 @@ FILES_TABLE = "_penstock_files"
 LOADS_TABLE = "_penstock_loads"
 STATE_TABLE = "_penstock_state"
 SCHEMA_TABLE = "_penstock_schema"
+RUNS_TABLE = "_penstock_runs"
+STEPS_TABLE = "_penstock_steps"
 LOAD_ID = "_penstock_load_id"
 
 _DIGITS = re.compile(r"(\d+)")
@@ -121,6 +123,77 @@ class Commit:
     schemas: tuple[Table, ...] = ()
     changes: tuple[Change, ...] = ()
     state: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunStep:
+    """One row of `_penstock_steps`: what a run did in one phase, as a whole or to one table.
+
+    `table` is None for the phase as a whole, which has its seconds, bytes and the rows that went
+    through it; a file that was read twice counts twice there. The phase `load` is told by table:
+    rows = loaded + dropped + quarantined, `broken` by rule, `discarded` by column.
+    """
+
+    phase: str
+    table: str | None = None
+    seconds: float | None = None
+    files: int = 0
+    rows: int = 0
+    size_bytes: int = 0
+    loaded: int = 0
+    dropped: int = 0
+    quarantined: int = 0
+    broken: Mapping[str, int] = field(default_factory=dict)
+    discarded: Mapping[str, int] = field(default_factory=dict)
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinding:
+    """What the gate found about a whole file in a run."""
+
+    table: str
+    key: str
+    rule: str
+    action: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One row of `_penstock_runs` with its steps: what one run of one pipeline did, and how it ended.
+
+    `command` is `run`, `rebuild` or `replay`; `attempt` counts from 1 where a run is tried again.
+    `status` is `loaded`, `nothing_new`, `refused`, `failed` or `stopped`. `error` has no secrets in it.
+    Nothing that loads or decides reads a record. Instants are UTC.
+    """
+
+    run_id: str
+    pipeline: str
+    command: str
+    attempt: int
+    status: str
+    started_at: datetime
+    ended_at: datetime
+    version: str
+    files_landed: int = 0
+    files_drained: int = 0
+    load_ids: tuple[str, ...] = ()
+    steps: tuple[RunStep, ...] = ()
+    findings: tuple[RunFinding, ...] = ()
+    notices: tuple[str, ...] = ()
+    error: str | None = None
+    exit_code: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """How long the run took."""
+        return (self.ended_at - self.started_at).total_seconds()
+
+    @property
+    def tables(self) -> tuple[RunStep, ...]:
+        """What became of the rows of each table."""
+        return tuple(s for s in self.steps if s.phase == "load" and s.table is not None)
 
 
 @dataclass(frozen=True, slots=True)

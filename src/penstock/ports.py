@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from penstock.ledger import Commit, Facts
+from penstock.ledger import Commit, Facts, RunRecord
 from penstock.plan import Offer as Offer
 from penstock.schema.disposition import Disposition
 from penstock.schema.hints import Hints
@@ -251,6 +251,14 @@ class Destination(Protocol):
         """Read with SQL; every table, the ledger included, is there under its own name.
 
         Raises: NotFoundError for an unknown table; RefusedError for wrong SQL.
+        """
+        ...
+
+    def note(self, run: RunRecord) -> None:
+        """Keep the record of a run, which `query` shows in `_penstock_runs` and `_penstock_steps`.
+
+        Called with the lock held and no load open. A destination that holds nothing yet may leave it
+        out. Raises: OutsideError; no load is undone by it.
         """
         ...
 

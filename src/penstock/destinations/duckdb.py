@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.destinations.flock import hold, holder_of
 from penstock.errors import BugError, PenstockError, UncertainError
-from penstock.ledger import Facts
+from penstock.ledger import Facts, RunRecord
 
 if TYPE_CHECKING:
     from penstock.destinations.duckdb_load import DuckDBTransaction
@@ -83,9 +83,11 @@ class DuckDBDestination:
         another process writes.
         """
         from penstock.destinations import duckdb_ledger as ledger
+        from penstock.destinations import duckdb_runs as runs
         from penstock.destinations.engine import explained, table_of
 
         with self._reading() as con:
+            runs.create(con, "TEMP TABLE")
             known = ledger.relations(con)
             with explained(str(self.path), known):
                 con.execute("BEGIN TRANSACTION READ ONLY")
@@ -93,6 +95,15 @@ class DuckDBDestination:
                     return table_of(con, sql, parameters)
                 finally:
                     con.execute("ROLLBACK")
+
+    def note(self, run: RunRecord) -> None:
+        """Keep the record of a run, unless the file was never made. Called with the lock held."""
+        if not self._held:
+            raise BugError("a run was noted without the lock", where=str(self.path))
+        if self.path.exists():
+            from penstock.destinations import duckdb_runs as runs
+
+            runs.note(self._writer(), run, str(self.path))
 
     def close(self) -> None:
         """Let go of the file; what was committed is moved from its write-ahead log into it."""

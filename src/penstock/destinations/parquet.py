@@ -27,6 +27,7 @@ from penstock.destinations.parquet_log import (
     write_entry,
 )
 from penstock.destinations.parquet_names import check_template
+from penstock.destinations.parquet_runs import note, runs_in
 from penstock.errors import (
     BugError,
     ConflictError,
@@ -36,7 +37,7 @@ from penstock.errors import (
     StoreError,
     UncertainError,
 )
-from penstock.ledger import Facts
+from penstock.ledger import Facts, RunRecord
 
 if TYPE_CHECKING:
     from penstock.destinations.parquet_load import ParquetTransaction
@@ -148,12 +149,19 @@ class ParquetDestination:
         """
         from penstock.destinations.parquet_query import answer
 
+        runs = runs_in(self._store)
         for _ in range(_LOOKS - 1):
             try:
-                return answer(self._current(), self._files, sql, parameters, self.url)
+                return answer(self._current(), self._files, sql, parameters, self.url, runs)
             except StoreError:
                 self._snapshot = None
-        return answer(self._current(), self._files, sql, parameters, self.url)
+        return answer(self._current(), self._files, sql, parameters, self.url, runs)
+
+    def note(self, run: RunRecord) -> None:
+        """Keep the record of a run. Called with the lock held."""
+        if not self._held:
+            raise BugError("a run was noted without the lock", where=self.url)
+        note(self._store, run)
 
     def close(self) -> None:
         """Forget what was read of the log."""

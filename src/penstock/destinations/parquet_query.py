@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from penstock.destinations.columns import PRIVATE, layout_from_json
@@ -29,8 +29,9 @@ def answer(
     sql: str,
     parameters: Sequence[object],
     where: str,
+    runs: Callable[[str], Mapping[str, Any]] = lambda _: {},
 ) -> Any:
-    """The answer of a query as an Arrow table.
+    """The answer of a query as an Arrow table. `runs` gives the tables of runs that a query needs.
 
     Raises: NotFoundError; RefusedError; StoreError also when a file moved meanwhile.
     """
@@ -39,6 +40,8 @@ def answer(
         known = {name: d for name, d in snapshot.newest().items() if d.layout is not None}
         with explained(where, (*known, *SCHEMAS)):
             _show_ledger(con, snapshot, sql)
+            for name, rows in runs(sql).items():
+                con.register(name, rows)
             reach = files(con)
             for name, definition in known.items():
                 assert definition.layout is not None

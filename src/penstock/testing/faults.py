@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from penstock.app import parts
 from penstock.errors import StoreError
-from penstock.ledger import Commit, Facts
+from penstock.ledger import Commit, Facts, RunRecord
 from penstock.ports import Batches, Destination, Offer, Put, Source, Stat, Store, Transaction
 from penstock.registry import Part
 from penstock.schema.disposition import Disposition
@@ -325,6 +325,10 @@ class FaultyDestination:
     def query(self, sql: str, parameters: Sequence[object] = ()) -> pa.Table:
         """As the destination's own."""
         return self._call("query", sql, lambda: self.inner.query(sql, parameters))
+
+    def note(self, run: RunRecord) -> None:
+        """As the destination's own."""
+        return self._call("note", run.run_id, lambda: self.inner.note(run))
 
     def close(self) -> None:
         """As the destination's own."""
