@@ -25,6 +25,7 @@ from penstock.report.facts import Observer
 from penstock.run.flow import Flow, Landing, TableFlow
 from penstock.schema.disposition import Disposition, WriteMode
 from penstock.schema.hints import Hints
+from penstock.schema.naming import naming_of
 from penstock.schema.table import Table
 from penstock.schema.types import DataType
 from penstock.version import __version__
@@ -89,6 +90,7 @@ def table_flow(loaded: LoadedProject, pipeline: str, table: str, hints: Hints | 
         volume=VolumeRules(volume.tolerance, volume.min_history, volume.action) if volume else None,
         format_of=lambda file, seen: _format_of(file, spec, seen),
         nesting=nesting,
+        naming=naming_of(pipeline_of(loaded.project, pipeline).naming),
     )
 
 

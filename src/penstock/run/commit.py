@@ -16,13 +16,13 @@ from penstock.report.facts import FileDone, FileFinding, Phase, PhaseDone, Phase
 from penstock.run.fates import Fates
 from penstock.run.flow import Flow
 from penstock.run.load import Draft, Job, Pass, look_at_head, open_landed
-from penstock.run.shape import Shape
+from penstock.run.shape import Shape, with_children
 from penstock.run.shelf import Shelf
 from penstock.run.staged import put_in_place, stage
 from penstock.run.stream import Bench, Tally
 from penstock.schema.disposition import Strategy
 from penstock.schema.hints import hints_from_json
-from penstock.schema.table import Change, Table
+from penstock.schema.table import EMPTY, Change, Table
 from penstock.schema.types import DataType
 
 LOADED = "loaded"
@@ -75,6 +75,8 @@ class Loader:
         Raises: whatever stops the load as a whole; nothing is committed then.
         """
         started_at = datetime.fromtimestamp(self.flow.now(), UTC)
+        if forget is not None:
+            forget = with_children(forget, self.facts.tables)
         load_id = self.flow.new_id()
         self._keep_shapes = keep_shapes
         jobs = jobs_of(self.flow, self.shelf, files)
@@ -99,7 +101,7 @@ class Loader:
             put_in_place(self.flow, load_id, key)
         for job in fates.refused:
             self.shelf.clear(job.key)
-        return self._outcome(load_id, fates, rows, draft.shapes)
+        return self._outcome(load_id, fates, rows, draft.shapes, draft.spread)
 
     # -------------------------------------------------------------------------------- judge
 
@@ -245,9 +247,11 @@ class Loader:
         fates: Fates,
         rows: Sequence[LedgerFile],
         shapes: Mapping[str, Shape],
+        spread: Mapping[str, int] = EMPTY,
     ) -> Outcome:
         done = [*fates.going, *fates.dropped, *fates.refused]
         outcome = Outcome(load_id, tables_of(rows, done, shapes))
+        outcome.tables += [TableResult(name, rows=count, loaded=count) for name, count in spread.items()]
         for job in fates.everyone:
             outcome.findings.extend(FileFinding(job.waiting.table, job.key, f) for f in job.tally.findings)
         outcome.error = fates.error(self.flow)
@@ -306,8 +310,9 @@ def load_row(flow: Flow, load_id: str, started_at: datetime, rows: Sequence[Ledg
 
 def changed(shapes: Mapping[str, Shape]) -> tuple[tuple[Table, ...], tuple[Change, ...]]:
     """The tables that a load changed, whole, and how."""
-    grown = [shape for shape in shapes.values() if shape.holding != shape.stored]
-    return tuple(s.holding for s in grown), tuple(c for s in grown for c in s.changes)
+    found = [(s, t) for s in shapes.values() for t in s.tables]
+    grown = [t for s, t in found if t != s.known.get(t.name)]
+    return tuple(grown), tuple(c for s in shapes.values() for c in s.changes)
 
 
 def tables_of(

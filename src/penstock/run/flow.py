@@ -15,6 +15,7 @@ from penstock.report.facts import Observer
 from penstock.schema.contract import Contract
 from penstock.schema.disposition import Disposition
 from penstock.schema.hints import Hints
+from penstock.schema.naming import DIRECT, Naming
 from penstock.schema.nesting import NATIVE, Nesting
 from penstock.schema.table import Table
 from penstock.schema.types import DataType
@@ -36,6 +37,7 @@ class TableFlow:
     volume: VolumeRules | None
     format_of: Callable[[str, Mapping[str, DataType]], Format]
     nesting: Nesting = NATIVE
+    naming: Naming = DIRECT
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,15 @@ back and the load is done again without it: surprises cost a second pass, clean 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeAlias, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from penstock.errors import LossyError, NotFoundError, RefusedError
+from penstock.errors import BugError, LossyError, NotFoundError, RefusedError
 from penstock.gate.arrival import judge_arrival, judge_content, judge_counts, unreadable
 from penstock.gate.rules import lookups, unique_keys
 from penstock.gate.unique import UNIQUE, KeyBook, Repeat
@@ -24,10 +26,12 @@ from penstock.ledger import Facts, Waiting
 from penstock.ports import Batches, Transaction
 from penstock.records.cast import conform
 from penstock.records.compression import open_decompressed
+from penstock.records.flatten import flatten
 from penstock.report.facts import FileDone, Phase, Progress
 from penstock.run.flow import Flow, TableFlow
 from penstock.run.rejects import RejectFile
 from penstock.run.shape import Shape
+from penstock.run.spool import Spool
 from penstock.run.stream import Bench, HashingReader, Selection, Tally, stream
 from penstock.schema.arrow import arrow_schema
 from penstock.schema.disposition import WriteMode
@@ -35,6 +39,7 @@ from penstock.schema.table import Table
 from penstock.schema.types import NULL, DataType
 
 HEAD_BYTES = 4096
+ID_DIGITS = 16
 
 
 @dataclass(slots=True)
@@ -76,16 +81,34 @@ class Job:
 class Draft:
     """What a pass over all files gave: the open transaction, rows written and shapes by table.
 
-    `repeats` says that rows were written whose keys turned out to repeat.
+    `spread` counts the rows of child tables, which are parts of rows. `repeats` says that rows were
+    written whose keys turned out to repeat.
     """
 
     transaction: Transaction
     written: dict[str, int] = field(default_factory=dict)
+    spread: dict[str, int] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
     repeats: bool = False
 
 
-Rows: TypeAlias = tuple[pa.RecordBatch, Table]
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the rows of a batch come from: a file, and its first row's number and the others' offsets."""
+
+    key: str
+    first_row: int = 0
+    places: Sequence[int] | None = None
+
+    def ids(self, rows: int) -> pa.Array:
+        """An id for each row, the same whenever this file is loaded."""
+        places = pa.arange(0, rows) if self.places is None else pa.array(self.places, pa.int64())
+        numbers = pc.add(places, self.first_row).cast(pa.string())
+        prefix = hashlib.sha256(self.key.encode()).hexdigest()[:ID_DIGITS]
+        return pc.binary_join_element_wise(prefix, numbers, "-")
+
+
+Rows: TypeAlias = tuple[pa.RecordBatch, Table, Origin]
 Opener: TypeAlias = Callable[[Job], BinaryIO]
 
 
@@ -111,7 +134,7 @@ class Pass:
             by_table.setdefault(job.waiting.table, []).append(job)
         for table in in_key_order(by_table):
             group = by_table[table]
-            shape = Shape(group[0].flow, self.facts.tables.get(table))
+            shape = Shape(group[0].flow, self.facts.tables)
             draft.shapes[table] = shape
             draft.written[table] = self._table(draft, shape, group)
         return draft
@@ -121,43 +144,80 @@ class Pass:
         keys = unique_keys(shape.reading, shape.flow.rows)
         book = KeyBook(keys)
         try:
-            written = self._write(draft.transaction, shape, self._rows(shape, jobs, book))
+            written = self._write(draft, shape, self._rows(shape, jobs, book))
             repeats = [*book.repeats(), *self._clashes(draft.transaction, shape, book)]
             draft.repeats |= self._refuse(shape, jobs, repeats)
         finally:
             book.close()
         return written
 
-    def _write(self, transaction: Transaction, shape: Shape, rows: Iterator[Rows]) -> int:
-        """Write batches, and grow the destination's table in between whenever the shape grew."""
+    def _write(self, draft: Draft, shape: Shape, rows: Iterator[Rows]) -> int:
+        """Write batches, and grow the destination's tables in between whenever the shape grew."""
         written = 0
         rows = _typed(rows, shape)
         held = next(rows, None)
         while held is not None:
-            holding = self._settle(transaction, shape)
-            schema = arrow_schema(holding)
-            feed = _Feed(held, rows, shape, holding)
-            data = Batches(schema, feed)
-            written += transaction.write(holding, shape.flow.disposition, data)
+            self._settle(draft.transaction, shape)
+            feed = _Feed(held, rows, shape, shape.holding)
+            write = self._plain if shape.plan is None else self._spread
+            written += write(draft, shape, feed)
             held = feed.held
         return written
 
-    def _settle(self, transaction: Transaction, shape: Shape) -> Table:
-        while True:
-            holding = shape.holding
-            try:
-                transaction.shape(holding, shape.flow.disposition)
-            except LossyError as error:
-                shape.widen_to_text(error.column)
-                continue
-            return holding
+    def _settle(self, transaction: Transaction, shape: Shape) -> None:
+        done = False
+        while not done:
+            done = True
+            for table in shape.tables:
+                try:
+                    transaction.shape(table, shape.disposition(table))
+                except LossyError as error:
+                    shape.widen_stored(table.name, error.column)
+                    done = False
+                    break
+
+    def _plain(self, draft: Draft, shape: Shape, feed: _Feed) -> int:
+        """Write rows as they are."""
+        holding = shape.holding
+        data = Batches(arrow_schema(holding), (batch for batch, _ in feed))
+        return draft.transaction.write(holding, shape.flow.disposition, data)
+
+    def _spread(self, draft: Draft, shape: Shape, feed: _Feed) -> int:
+        """Write rows to the tables that they are spread over; those of children wait for the root's."""
+        plan = shape.plan
+        assert plan is not None
+        root, *children = shape.tables
+        spools = {child.name: Spool(arrow_schema(child)) for child in children}
+        dispositions = {table.name: shape.disposition(table) for table in (root, *children)}
+
+        def roots() -> Iterator[pa.RecordBatch]:
+            for batch, origin in feed:
+                parts = flatten(batch, plan, origin.ids(batch.num_rows))
+                for name, spool in spools.items():
+                    spool.add(parts[name])
+                yield parts[root.name]
+
+        try:
+            data = Batches(arrow_schema(root), roots())
+            written = draft.transaction.write(root, dispositions[root.name], data)
+            for child in children:
+                spool = spools[child.name]
+                data = Batches(spool.schema, spool)
+                rows = draft.transaction.write(child, dispositions[child.name], data)
+                if rows != spool.rows:
+                    raise BugError(f"`{child.name}` received {rows:,} of {spool.rows:,} rows")
+                draft.spread[child.name] = draft.spread.get(child.name, 0) + rows
+        finally:
+            for spool in spools.values():
+                spool.close()
+        return written
 
     def _rows(self, shape: Shape, jobs: list[Job], book: KeyBook) -> Iterator[Rows]:
         """Good rows of all files of a table in order, then an empty batch so that the table is made."""
         for number, job in enumerate(jobs):
             yield from self._file(shape, job, number, book)
         if len(arrow_schema(shape.reading)):
-            yield _empty(shape.reading), shape.reading
+            yield _empty(shape.reading), shape.reading, Origin("")
 
     def _file(self, shape: Shape, job: Job, number: int, book: KeyBook) -> Iterator[Rows]:
         flow, waiting = self.flow, job.waiting
@@ -175,7 +235,7 @@ class Pass:
                     flow.observe(Progress(flow.pipeline, Phase.JUDGE, piece.size_bytes, piece.records))
                     if piece.batch.num_rows:
                         book.add(piece.batch, number, piece.rows() if book.keys else ())
-                        yield piece.batch, piece.table
+                        yield piece.batch, piece.table, Origin(job.key, piece.first_row, piece.places)
         except RefusedError as error:
             job.error = error
             tally.findings.append(unreadable(error, job.flow.arrival))
@@ -251,7 +311,11 @@ class Pass:
         for number, columns in enumerate(book.keys):
             keys = book.distinct(number)
             if keys is not None:
-                found.extend(book.rows_with(number, transaction.clashes(shape.reading.name, columns, keys)))
+                stored = shape.stored_names(columns)
+                if stored != tuple(columns):
+                    keys = renamed(keys, stored)
+                clashes = transaction.clashes(shape.reading.name, stored, keys)
+                found.extend(book.rows_with(number, clashes.rename_columns(list(columns))))
         return found
 
     def _refuse(self, shape: Shape, jobs: list[Job], repeats: Sequence[Repeat]) -> bool:
@@ -282,15 +346,15 @@ class _Feed:
         self._shape = shape
         self._holding = holding
 
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
+    def __iter__(self) -> Iterator[tuple[pa.RecordBatch, Origin]]:
         while self.held is not None and self._shape.holding is self._holding:
-            rows, read_as = self.held
+            rows, read_as, origin = self.held
             batch, bad = conform(rows, self._holding, read_as)
             if bad:
                 self._shape.widen_to_text(next(iter(bad)))
                 return
             self.held = None
-            yield batch
+            yield batch, origin
             self.held = next(self._rest, None)
 
 
@@ -309,8 +373,10 @@ def _typed(rows: Iterator[Rows], shape: Shape) -> Iterator[Rows]:
         yield from untyped
 
 
-def _no_keys() -> Any:  # Any: pyarrow is untyped
-    return pa.table({"k": pa.array([], pa.string())})
+def renamed(reader: Any, names: Sequence[str]) -> Any:  # Any: pyarrow is untyped
+    """A stream of batches with other names for its columns."""
+    schema = pa.schema([field.with_name(name) for field, name in zip(reader.schema, names, strict=True)])
+    return pa.RecordBatchReader.from_batches(schema, (b.rename_columns(list(names)) for b in reader))
 
 
 def _empty(table: Table) -> pa.RecordBatch:
