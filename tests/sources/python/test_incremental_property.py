@@ -123,6 +123,11 @@ def oracle(rows: list[Row], state: Row, made: Incremental[Any]) -> list[Row]:
     return given
 
 
+def highest(values: Sequence[Any]) -> Any:
+    """`max`, as a function that nobody knows."""
+    return max(values)
+
+
 LOOSE = st.lists(st.lists(st.one_of(st.none(), st.integers(0, 6)), max_size=5), max_size=4)
 
 
@@ -134,9 +139,10 @@ LOOSE = st.lists(st.lists(st.one_of(st.none(), st.integers(0, 6)), max_size=5), 
     st.one_of(st.none(), st.integers(0, 3)),
     st.one_of(st.none(), st.integers(3, 7)),
     st.tuples(*map(st.sampled_from, [["open", "closed"], ["open", "closed"], ["include", "exclude"]])),
+    st.sampled_from([max, highest]),
 )
 def test_each_run_gives_what_the_oracle_gives(
-    runs: list[list[list[int | None]]], kind: str, form: str, initial: Any, end: Any, words: Any
+    runs: list[list[list[int | None]]], kind: str, form: str, initial: Any, end: Any, words: Any, func: Any
 ) -> None:
     value = KINDS[kind]
     made: Incremental[Any] = Incremental(
@@ -146,6 +152,7 @@ def test_each_run_gives_what_the_oracle_gives(
         range_start=words[0],
         range_end=words[1],
         on_cursor_value_missing=words[2],
+        last_value_func=func,
     )
     state: Row = {}
     known: Row = {}
