@@ -74,8 +74,8 @@ def row_digest(cursor: Cursor[Any], row: Row) -> bytes:
 
 
 def _cursors(path: JsonPath, rows: Sequence[Row]) -> list[Any]:  # Any: cursor values
-    name = path.name
-    if name is None:
+    steps = path.steps
+    if len(steps) != 1 or not isinstance(name := steps[0], str):
         return [path.first(row) for row in rows]
     try:
         return [row[name] for row in rows]

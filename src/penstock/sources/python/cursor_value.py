@@ -138,13 +138,13 @@ def _canonical(value: Any, put: Callable[[bytes], None]) -> None:  # Any: as abo
         put(b"0")
     elif kind is bool:
         put(b"t" if value else b"f")
-    elif isinstance(value, Mapping):
+    elif kind is dict or (kind is not list and isinstance(value, Mapping)):
         items = [(str(key), item) for key, item in value.items() if item is not None]
         put(b"{%d:" % len(items))
         for key, item in sorted(items, key=lambda pair: pair[0]):
             _canonical(key, put)
             _canonical(item, put)
-    elif isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray):
+    elif kind is list or (isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray)):
         put(b"[%d:" % len(value))
         for item in value:
             _canonical(item, put)
