@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
-from run.makers import Mill
 
 from penstock.ports import Block
 from penstock.schema.disposition import Disposition, WriteMode
 from penstock.schema.hints import Hints
 from penstock.schema.nesting import Nesting, NestingMode
 from penstock.schema.table import Table
+from run.makers import Mill
 
 FLAT = Nesting(NestingMode.FLATTEN)
 ORDERS = [
@@ -73,13 +74,15 @@ def test_the_tables_grow_with_the_rows(mill: Mill) -> None:
 def test_below_the_depth_there_is_json(mill: Mill) -> None:
     deep = {"id": 1, "a": {"b": {"c": [1, {"d": "x"}]}}}
     assert mill.run(Block("o", [deep], hints(nesting=Nesting(NestingMode.FLATTEN, 1)))).error is None
-    assert mill.sql("SELECT CAST(a__b AS VARCHAR) FROM o") == ['{"c":[1,{"d":"x"}]}']
+    [text] = mill.sql("SELECT CAST(a__b AS VARCHAR) FROM o")
+    assert json.loads(text) == deep["a"]["b"]  # type: ignore[index]
 
 
 def test_native_to_a_depth(mill: Mill) -> None:
     deep = {"id": 1, "a": {"b": [1, 2]}, "c": 5}
     assert mill.run(Block("o", [deep], hints(nesting=Nesting(depth=0)))).error is None
-    assert mill.sql("SELECT id, CAST(a AS VARCHAR), c FROM o") == [(1, '{"b":[1,2]}', 5)]
+    [(one, text, five)] = mill.sql("SELECT id, CAST(a AS VARCHAR), c FROM o")
+    assert (one, json.loads(text), five) == (1, deep["a"], 5)
 
 
 @pytest.mark.parametrize("mode", [WriteMode.REPLACE, WriteMode.MERGE])

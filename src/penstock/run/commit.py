@@ -75,8 +75,6 @@ class Loader:
         Raises: whatever stops the load as a whole; nothing is committed then.
         """
         started_at = datetime.fromtimestamp(self.flow.now(), UTC)
-        if forget is not None:
-            forget = with_children(forget, self.facts.tables)
         load_id = self.flow.new_id()
         self._keep_shapes = keep_shapes
         jobs = jobs_of(self.flow, self.shelf, files)
@@ -124,7 +122,9 @@ class Loader:
         flow.observe(PhaseStarted(flow.pipeline, Phase.JUDGE, len(fates.going), size))
         began = flow.now()
         transaction = flow.destination.begin(flow.pipeline, load_id)
-        facts = without(self.facts, forget or (), keep_shapes=self._keep_shapes)
+        facts = without(
+            self.facts, with_children(forget or (), self.facts.tables), keep_shapes=self._keep_shapes
+        )
         try:
             if forget is not None:
                 transaction.forget(forget)

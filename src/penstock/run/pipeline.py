@@ -7,51 +7,99 @@ is asked for what is new, from the state that the destination holds; then that i
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import groupby
+from typing import TypeAlias
 
 from penstock.errors import ConflictError, LockHeldError, PenstockError
 from penstock.gate.verdict import Action, Finding, Policy
 from penstock.ledger import Facts, LedgerFile, Refresh, Slip, Waiting, landing_order, retired
 from penstock.plan import Clear, Judge, plan_drain, plan_extract
-from penstock.report.facts import FileFinding, Notice, PipelineResult
+from penstock.report.facts import FileFinding, Notice, Pause, PipelineResult
 from penstock.run.commit import REFUSED, Loader, Outcome
 from penstock.run.extract import extract, taken_before
 from penstock.run.flow import Flow
 from penstock.run.journal import Journal
 from penstock.run.produce import produce
 from penstock.run.quiet import Quiet
+from penstock.run.recording import Recording, Runs
 from penstock.run.shelf import Shelf, other_bytes
 from penstock.run.staged import recover
 from penstock.run.stream import Bench
 
 POLL_S = 0.2
 
+Work: TypeAlias = Callable[[Flow, Facts, Bench, Journal], None]
+"""What is done to a pipeline while its lock is held, other than a run."""
+
 
 def run_pipeline(
-    flow: Flow, quiet: Quiet, wait_s: float = 0, refresh: Refresh | None = None
+    flow: Flow,
+    quiet: Quiet,
+    wait_s: float = 0,
+    refresh: Refresh | None = None,
+    *,
+    runs: Runs | None = None,
+    attempt: int = 1,
 ) -> PipelineResult:
     """Run a pipeline once, and say what happened; errors of ours are in the result.
 
     `wait_s` (seconds) is how long to wait for a lock that another run holds. `refresh` asks a
-    producer for everything once more, in place of what was loaded.
+    producer for everything once more, in place of what was loaded. `runs` keeps the run's record;
+    `attempt` is its number where a run is tried again.
     """
-    journal = Journal()
-    began = flow.now()
+    steps = partial(_drain_extract_drain, refresh=refresh)
+    return _run(Recording(flow, runs, attempt=attempt), steps, quiet, wait_s)
+
+
+def work_on(flow: Flow, command: str, runs: Runs | None, work: Work) -> PipelineResult:
+    """Do other work on a pipeline under its lock, and say what happened; as `run_pipeline` does."""
+
+    def steps(flow: Flow, journal: Journal) -> None:
+        with bench_of(flow, needed=True) as bench:
+            assert bench is not None
+            work(flow, flow.destination.facts(flow.pipeline), bench, journal)
+
+    return _run(Recording(flow, runs, command), steps)
+
+
+def _run(
+    recording: Recording,
+    steps: Callable[[Flow, Journal], None],
+    quiet: Quiet | None = None,
+    wait_s: float = 0,
+) -> PipelineResult:
+    """Take the steps of a run under the lock. The order in which things end is that of what they need."""
+    flow, journal, began = recording.flow, Journal(), recording.flow.now()
     error: PenstockError | None = None
+
+    def result() -> PipelineResult:
+        return journal.result(flow, flow.now() - began, error)
+
     try:
-        quiet.begin(flow)
+        if quiet is not None:
+            quiet.begin(flow)
         with lock(flow, wait_s):
-            _drain_extract_drain(flow, journal, refresh)
+            try:
+                steps(flow, journal)
+            except PenstockError as caught:
+                error = caught
+            recording.note(result())
         flow.destination.close()
-        if not any(o.error for o in journal.outcomes):
+        if quiet is not None and result().cause is None:
             quiet.note(flow)
     except PenstockError as caught:
-        error = caught
+        error = error or caught
+    except BaseException as stopped:
+        recording.keep_broken(stopped, result())
+        raise
     finally:
         flow.destination.close()
-    return journal.result(flow, flow.now() - began, error)
+    ended = result()
+    recording.keep(ended)
+    return ended
 
 
 @contextmanager
@@ -66,11 +114,12 @@ def lock(flow: Flow, wait_s: float) -> Iterator[None]:
             except LockHeldError:
                 if time.monotonic() >= deadline:
                     raise
+                flow.observe(Pause(flow.pipeline))
                 time.sleep(POLL_S)
         yield
 
 
-def _drain_extract_drain(flow: Flow, journal: Journal, refresh: Refresh | None) -> None:
+def _drain_extract_drain(flow: Flow, journal: Journal, *, refresh: Refresh | None) -> None:
     shelf = Shelf(flow)
     if gone := shelf.abandon():
         flow.observe(Notice(flow.pipeline, f"removed {gone} files of a landing that was not finished"))
