@@ -27,27 +27,35 @@ def rows_of(items: Iterable[Any]) -> list[dict[str, Any]]:
 
 
 def _row(item: Any) -> dict[str, Any]:
-    said = item if type(item) is dict else plain(item)
-    if not isinstance(said, dict):
-        return {VALUE: said}
-    return {str(name): value if type(value) in _ATOMS else plain(value) for name, value in said.items()}
+    said = _mapping(item) if type(item) is dict else plain(item)
+    return said if isinstance(said, dict) else {VALUE: said}
+
+
+def _mapping(value: Mapping[Any, Any]) -> dict[str, Any]:
+    return {
+        name if type(name) is str else str(name): inner if type(inner) in _ATOMS else plain(inner)
+        for name, inner in value.items()
+    }
 
 
 def plain(value: Any) -> Any:
     """A value in Python's own types, mappings and lists throughout."""
-    if type(value) in _ATOMS:
+    kind = type(value)
+    if kind in _ATOMS:
         return value
-    if isinstance(value, Mapping):
-        return {str(name): plain(inner) for name, inner in value.items()}
+    if kind is list:
+        return [inner if type(inner) in _ATOMS else plain(inner) for inner in value]
+    if kind is dict or isinstance(value, Mapping):
+        return _mapping(value)
     if isinstance(value, Enum):
         return plain(value.value)
     if isinstance(value, datetime | date | time):
         return _moment(value)
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value)
-    for kind in (str, int, float):
-        if isinstance(value, kind):
-            return kind(value)
+    for known in (str, int, float):
+        if isinstance(value, known):
+            return known(value)
     if isinstance(value, Decimal):
         return int(value) if _is_wei(value) and value == value.to_integral_value() else Decimal(value)
     return _structure(value)
