@@ -270,6 +270,10 @@ def test_nan_is_refused(arrow: bool) -> None:
     with pytest.raises(RefusedError, match="NaN") as caught:
         given(Incremental("at"), data)
     assert "row 2" in str(caught.value)
+    gap = pa.table({"at": [None, 1.0, float("nan")]}) if arrow else rows(None, 1.0, float("nan"))
+    with pytest.raises(RefusedError, match="NaN") as caught:
+        given(Incremental("at", on_cursor_value_missing="exclude"), gap)
+    assert "row 3" in str(caught.value)
     assert given(Incremental("at"), rows(1.0, float("inf"), Decimal(2))) == [1.0, float("inf"), Decimal(2)]
 
 

@@ -39,7 +39,8 @@ def filter_arrow(cursor: Cursor[Any], path: JsonPath, data: Arrow) -> Arrow:
         valid = _valid(cursor, data, column)
         column = data.column(0).slice(0, 0) if column is None else column.filter(valid)
     if pa.types.is_floating(column.type) and pc.any(pc.is_nan(column)).as_py():
-        raise refuse_nan(cursor, pc.index(pc.is_nan(column), True).as_py())
+        at = pc.index(pc.is_nan(column), True).as_py()
+        raise refuse_nan(cursor, at if valid is None else pc.indices_nonzero(valid)[at].as_py())
     some = data if valid is None else data.filter(valid)
     mask = _admit(cursor, ArrowValues(column, _Digests(cursor, some)))
     cursor.rows += data.num_rows
@@ -164,7 +165,7 @@ class ArrowValues:
 
     def without(self, mask: Arrow | None, positions: Sequence[Arrow]) -> Arrow:
         """The mask less these positions."""
-        rows = pa.array(range(len(self.column)), pa.uint64())
+        rows = pc.indices_nonzero(pa.repeat(True, len(self.column)))
         rest = pc.invert(pc.is_in(rows, pa.array([at.as_py() for at in positions], pa.uint64())))
         return self.both(mask, rest)
 
