@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from penstock.errors import RefusedError
 from penstock.records.flatten import flatten
 from penstock.records.flatten_join import unflatten
+from penstock.records.flatten_names import names_from_json, names_to_json
 from penstock.records.flatten_plan import FlatPlan, plan_flatten
 from penstock.schema import types as t
 from penstock.schema.arrow import arrow_schema, to_arrow
+from penstock.schema.naming import SNAKE_CASE
 from penstock.schema.nesting import LIST_INDEX, NATIVE, PARENT_ID, ROOT_ID, ROW_ID, Nesting, NestingMode
 from penstock.schema.table import Column, Table
 from penstock.schema.types import DataType, Kind, List, Scalar, Struct, Timestamp, parse_type
@@ -278,6 +280,29 @@ def test_a_later_column_does_not_take_a_name() -> None:
     assert later.names.columns == {"/a/b": "a__b", "/a__b": "a__b__2"}
     gone = plan_flatten(table_of(a__b="int64"), FLAT, names=later.names)
     assert [c.name for c in gone.root.table.columns] == ["a__b__2", ROW_ID]
+
+
+def test_names_follow_a_convention_and_rows_keep_theirs() -> None:
+    table = table_of(
+        userId="int64", user_id="int64", homeAddress="struct<zipCode: text>", myTags="list<text>"
+    )
+    batch = batch_of(table, {"userId": 1, "user_id": 2, "homeAddress": {"zipCode": "x"}, "myTags": ["a"]})
+    plan = plan_flatten(table, FLAT, naming=SNAKE_CASE)
+    made = flatten(batch, plan, ids_of(batch))
+    assert list(made) == ["t", "t__my_tags"]
+    assert made["t"].schema.names[:3] == ["user_id__2", "user_id", "home_address__zip_code"]
+    assert unflatten(made, plan).equals(batch)
+    native = plan_flatten(table, NATIVE, naming=SNAKE_CASE)
+    assert native.root.table.names == ("user_id__2", "user_id", "home_address", "my_tags")
+    kept = flatten(batch, native, ids_of(batch))
+    assert kept["t"].to_pylist()[0]["home_address"] == {"zipCode": "x"}
+    assert unflatten(kept, native).equals(batch)
+
+
+def test_names_can_be_kept_as_text() -> None:
+    names = plan_flatten(table_of(a="struct<b: int64>", x="list<struct<y: text>>"), FLAT).names
+    assert names_from_json(names_to_json(names)) == names
+    assert hash(names_from_json(names_to_json(names))) == hash(names)
 
 
 def test_rules_go_with_columns_and_privacy_with_all_that_is_inside() -> None:

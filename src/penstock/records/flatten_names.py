@@ -7,12 +7,13 @@ grows, so names are remembered by it.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from penstock.schema.naming import Naming, allotted, joined
+from penstock.schema.naming import DIRECT, Naming, allotted, joined
 from penstock.schema.nesting import LIST_INDEX, PARENT_ID, ROOT_ID, ROW_ID, SEPARATOR
 
 Path: TypeAlias = tuple[str | None, ...]
@@ -62,7 +63,8 @@ def name_all(
     """Names for the child tables that have their rows at `rows`, and for `columns`.
 
     Those in `earlier` stay, also where the data has no such place any longer; names in `taken` are
-    those of other tables.
+    those of other tables. A column that is called so in the data has a name before those that a
+    convention gives it to; then the less deep.
     """
     wanted = [(pointer(path), _table_name(table, path, naming)) for path in sorted(rows, key=_rank) if path]
     tables = allotted(wanted, earlier=earlier.tables, reserved=[table, *taken])
@@ -74,8 +76,10 @@ def name_all(
         before[_row_of_pointer(place)][place] = name
     named = dict(earlier.columns)
     for row, paths in by_row.items():
-        asked = [(pointer(path), _column_name(path, naming)) for path in sorted(paths, key=_rank)]
-        named |= allotted(asked, earlier=before[row], reserved=RESERVED)
+        asked = {path: _column_name(path, naming) for path in sorted(paths, key=_rank)}
+        own = sorted(asked, key=lambda path: asked[path] != _column_name(path, DIRECT))
+        wanted = [(pointer(path), asked[path]) for path in own]
+        named |= allotted(wanted, earlier=before[row], reserved=RESERVED)
     return FlatNames({**earlier.tables, **tables}, named)
 
 
@@ -103,3 +107,14 @@ def _table_name(table: str, path: Path, naming: Naming) -> str:
         if key is not None or (n and path[n - 1] is None)
     ]
     return f"{table}{SEPARATOR}{joined(naming, keys)}"
+
+
+def names_to_json(names: FlatNames) -> str:
+    """The JSON text of names, to be kept with a table's schema."""
+    return json.dumps({"tables": dict(names.tables), "columns": dict(names.columns)}, ensure_ascii=False)
+
+
+def names_from_json(text: str) -> FlatNames:
+    """The names that `names_to_json` wrote."""
+    said = json.loads(text)
+    return FlatNames(said["tables"], said["columns"])
