@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from penstock.app.files import load_project
-from penstock.errors import NotFoundError, PenstockError, ProjectError, RefusedError, suggest
+from penstock.errors import NotFoundError, ProjectError, RefusedError, suggest
 from penstock.gate.rules import identifier
-from penstock.ledger import Facts
+from penstock.ledger import Facts, RunRecord
 from penstock.project.loaded import LoadedProject
 from penstock.project.order import order_pipelines
 from penstock.project.spec import Project
@@ -37,11 +37,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from penstock.run.flow import Flow
-    from penstock.run.journal import Journal
+    from penstock.run.pipeline import Work
     from penstock.run.quiet import Quiet
-    from penstock.run.stream import Bench
-
-    Work: TypeAlias = Callable[[Flow, Facts, Bench, Journal], None]
+    from penstock.run.recording import Runs
 
 
 def open_session(start: Path | None = None, environment: str | None = None) -> Session:
@@ -110,7 +108,7 @@ class Session:
             return PipelineResult(name, Status.NOTHING_NEW, seconds=time.time() - began)
         from penstock.run.pipeline import run_pipeline  # loads the engines, which takes its time
 
-        return run_pipeline(flow, quiet, wait_s)
+        return run_pipeline(flow, quiet, wait_s, runs=self._runs)
 
     def plan(self, pipelines: Sequence[str], observe: Observer, *, quick: bool = False) -> PlanResult:
         """What a run would do; `quick` does not read the files."""
@@ -137,7 +135,7 @@ class Session:
         results = []
         for name, own in chosen.items():
             work = partial(rebuild, tables=own, as_of=moment)
-            results.append(self._locked(name, observe, work))
+            results.append(self._locked(name, observe, "rebuild", work))
         return RunResult(tuple(results))
 
     # ------------------------------------------------------------------------------ looking
@@ -170,6 +168,14 @@ class Session:
                     )
                 )
         return found
+
+    def last_runs(self, pipelines: Sequence[str], count: int = 1) -> list[RunRecord]:
+        """The last runs of pipelines (of all if none is named) that this project knows of, newest first.
+
+        `count` is how many of each pipeline.
+        """
+        runs = self._runs
+        return [run for name in self._chosen(pipelines) for run in runs.newest(name, count)]
 
     def show(
         self, table: str | None, *, sql: str | None = None, limit: int = 20, pipeline: str | None = None
@@ -246,7 +252,7 @@ class Session:
         results = []
         for name in dict.fromkeys(e.pipeline for e in entries):
             keys = list(dict.fromkeys(e.key for e in entries if e.pipeline == name))
-            results.append(self._locked(name, observe, partial(replay, keys=keys)))
+            results.append(self._locked(name, observe, "replay", partial(replay, keys=keys)))
         return RunResult(tuple(results))
 
     def _entries(self, what: str | None, kept: tuple[Kept, ...] = (Kept.ROWS,)) -> list[QuarantineEntry]:
@@ -272,6 +278,12 @@ class Session:
         from penstock.run.quiet import Quiet
 
         return Quiet(self._private / "quiet", pipeline, self.loaded.digest)
+
+    @property
+    def _runs(self) -> Runs:
+        from penstock.run.recording import Runs
+
+        return Runs(self._private / "runs", self.redact)
 
     def _chosen(self, pipelines: Sequence[str]) -> list[str]:
         order = order_pipelines(self.project)
@@ -311,27 +323,13 @@ class Session:
         finally:
             flow.destination.close()
 
-    def _locked(
-        self, name: str, observe: Observer, work: Callable[[Flow, Facts, Bench, Journal], None]
-    ) -> PipelineResult:
+    def _locked(self, name: str, observe: Observer, command: str, work: Work) -> PipelineResult:
         """Do some work on a pipeline under its lock, and say what happened."""
-        from penstock.run.journal import Journal
-        from penstock.run.stream import Bench
+        from penstock.run.pipeline import work_on
 
         self._quiet(name).forget()  # if this is killed, the next run has something to finish
-        journal = Journal()
-        error: PenstockError | None = None
-        began = time.time()
         with self._flow(name, observe) as flow:
-            bench = Bench(flow.threads)
-            try:
-                with flow.destination.lock(name, flow.holder):
-                    work(flow, flow.destination.facts(name), bench, journal)
-            except PenstockError as caught:
-                error = caught
-            finally:
-                bench.close()
-            return journal.result(flow, time.time() - began, error)
+            return work_on(flow, command, self._runs, work)
 
 
 def _totals(facts: Facts) -> tuple[TableTotals, ...]:

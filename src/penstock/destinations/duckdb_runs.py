@@ -30,7 +30,9 @@ def note(con: Any, run: RunRecord, where: str) -> None:
         try:
             create(con)
             con.execute("SET python_enable_replacements = true")
-            for name, _penstock_rows in rows_of_runs([run]).items():  # DuckDB finds it by its name
+            rows = rows_of_runs([run])
+            for name in rows:
+                _penstock_rows = rows[name]  # DuckDB finds the rows by the name of this variable
                 con.execute(f"INSERT INTO {name} BY NAME SELECT * FROM _penstock_rows")
             con.execute("COMMIT")
         except BaseException:

@@ -74,8 +74,16 @@ class Notice:
     message: str
 
 
-Event: TypeAlias = PhaseStarted | Progress | FileDone | PhaseDone | Notice
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A run waits: for a lock, or until it tries again. Said a few times a second."""
+
+    pipeline: str
+
+
+Event: TypeAlias = PhaseStarted | Progress | FileDone | PhaseDone | Notice | Pause
 Observer: TypeAlias = Callable[[Event], None]
+"""Is told of events. What it raises ends the run as a kill would, but with everything tidied up."""
 
 
 class Status(StrEnum):
@@ -85,6 +93,7 @@ class Status(StrEnum):
     NOTHING_NEW = "nothing_new"
     REFUSED = "refused"
     FAILED = "failed"
+    STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +140,16 @@ class PipelineResult:
     error: str | None = None
     exit_code: int = 0
     cause: PenstockError | None = field(default=None, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        from penstock.report.summary import result_text
+
+        return result_text(self)
+
+    def _repr_html_(self) -> str:
+        from penstock.report.summary import result_html
+
+        return result_html(self)
 
 
 @dataclass(frozen=True, slots=True)
