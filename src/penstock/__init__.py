@@ -1,25 +1,65 @@
 """Penstock: land it, check it, keep it for ever, load it exactly once.
 
-    import penstock
+    import penstock as ps
 
-    session = penstock.open_session("my-project")
-    print(session.run([], penstock.ignore))
+    @ps.resource(primary_key="id", write="merge")
+    def releases(published_at=ps.incremental("published_at", initial_value="2024-01-01")):
+        yield from pages(since=published_at.last_value)
 
-Importing this loads no engine and no driver; they come with the first thing that needs them.
+    print(ps.pipeline("github", destination="duckdb:///warehouse.duckdb").run(releases))
+
+A project of files is opened with `open_session`. Importing this loads no engine and no driver; they
+come with the first thing that needs them.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from penstock.errors import PenstockError
 from penstock.version import __version__
 
 if TYPE_CHECKING:
+    from penstock.app.pipeline import Pipeline, pipeline
     from penstock.app.session import Session
+    from penstock.sources.python import current, mark
+    from penstock.sources.python.decorators import defer, resource, source, transformer
+    from penstock.sources.python.group import Source
+    from penstock.sources.python.incremental import Incremental, incremental
+    from penstock.sources.python.resource import Resource
 
-__all__ = ["PenstockError", "__version__", "ignore", "open_session"]
+__all__ = [
+    "Incremental", "PenstockError", "Pipeline", "Resource", "Source", "__version__", "current", "defer",
+    "ignore", "incremental", "mark", "open_session", "pipeline", "resource", "source", "transformer",
+]  # fmt: skip
+
+_PLACES = {
+    "Incremental": "penstock.sources.python.incremental",
+    "Pipeline": "penstock.app.pipeline",
+    "Resource": "penstock.sources.python.resource",
+    "Source": "penstock.sources.python.group",
+    "current": "penstock.sources.python",
+    "defer": "penstock.sources.python.decorators",
+    "incremental": "penstock.sources.python.incremental",
+    "mark": "penstock.sources.python",
+    "pipeline": "penstock.app.pipeline",
+    "resource": "penstock.sources.python.decorators",
+    "source": "penstock.sources.python.decorators",
+    "transformer": "penstock.sources.python.decorators",
+}
+
+
+def __getattr__(name: str) -> Any:  # Any: each name has a type of its own, told above
+    """Load a public name with the first use of it."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'penstock' has no attribute {name!r}")
+    place = _PLACES[name]
+    module = import_module(place if name not in ("current", "mark") else f"{place}.{name}")
+    value = module if name in ("current", "mark") else getattr(module, name)
+    globals()[name] = value
+    return value
 
 
 def open_session(project: str | Path | None = None, environment: str | None = None) -> Session:

@@ -16,6 +16,8 @@ class Part:
 SOURCES = {
     "filesystem": Part("penstock.sources.filesystem:FilesystemSource"),
     "land": Part("penstock.sources.land:LandSource"),
+    "python": Part("penstock.sources.python.source:PythonSource"),
+    "dlt": Part("penstock.sources.dlt:dlt_source", "dlt"),
 }
 
 STORES = {

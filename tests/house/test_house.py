@@ -84,5 +84,8 @@ def test_every_type_ignore_names_its_code() -> None:
 
 
 def test_the_public_face() -> None:
-    assert set(penstock.__all__) == {"PenstockError", "__version__", "ignore", "open_session"}
+    assert set(penstock.__all__) == {
+        "Incremental", "PenstockError", "Pipeline", "Resource", "Source", "__version__", "current", "defer",
+        "ignore", "incremental", "mark", "open_session", "pipeline", "resource", "source", "transformer",
+    }  # fmt: skip
     assert all(hasattr(penstock, name) for name in penstock.__all__)

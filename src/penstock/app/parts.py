@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, cast
 
-from penstock.app.references import resolve
+from penstock.app.references import find, resolve
 from penstock.errors import MissingPartError, ProjectError, suggest
 from penstock.ports import Destination, Producer, Source, Store
 from penstock.project.loaded import LoadedProject
 from penstock.project.places import absolute
-from penstock.project.spec import FilesystemSpec, ParquetSpec, PipelineSpec, RefSpec
+from penstock.project.spec import DltSpec, FilesystemSpec, ParquetSpec, PipelineSpec, PythonSpec
 from penstock.project.tables import destination_of, globs_of, tables_of
 from penstock.registry import DESTINATIONS, SOURCES, STORES, Part
 
@@ -57,8 +57,10 @@ def open_source(loaded: LoadedProject, name: str, pipeline: PipelineSpec) -> Sou
     """The source of a pipeline."""
     spec = pipeline.source
     kind = load_part(SOURCES, spec.type, "source")
-    if isinstance(spec, RefSpec):
-        return cast(Producer, kind(resolve(loaded, name, spec), spec.resources))
+    if isinstance(spec, DltSpec):
+        return cast(Producer, kind(find(loaded, name, spec), spec.arguments, spec.resources))
+    if isinstance(spec, PythonSpec):
+        return cast(Producer, kind(resolve(loaded, name, spec), resources=spec.resources))
     if not isinstance(spec, FilesystemSpec):
         return cast(Source, kind())
     from penstock.sources.filesystem import FilesystemOptions

@@ -22,8 +22,7 @@ def resolve(loaded: LoadedProject, pipeline: str, spec: RefSpec) -> Any:  # Any:
 
     Modules are looked for in the project's folder first. Raises: ProjectError when there is none.
     """
-    where = loaded.where_of(("pipelines", pipeline, "source", "ref"))
-    found = look_up(spec.ref, loaded.project.root, where)
+    found = find(loaded, pipeline, spec)
     if not spec.arguments:
         return found
     if not callable(found):
@@ -43,6 +42,12 @@ def resolve(loaded: LoadedProject, pipeline: str, spec: RefSpec) -> Any:  # Any:
         ) from error
 
 
+def find(loaded: LoadedProject, pipeline: str, spec: RefSpec) -> Any:  # Any: the project's own code
+    """The object that a source refers to, as it is. Raises: ProjectError when there is none."""
+    where = loaded.where_of(("pipelines", pipeline, "source", "ref"))
+    return look_up(spec.ref, loaded.project.root, where)
+
+
 def look_up(reference: str, root: Path, where: str) -> Any:
     """The object at `package.module:name` or `path/to/file.py:name`, relative to `root`.
 
@@ -54,9 +59,7 @@ def look_up(reference: str, root: Path, where: str) -> Any:
     value: Any = module
     for part in attribute.split("."):
         if not hasattr(value, part):
-            raise ProjectError(
-                f"`{place}` has no `{attribute}`", where=where, hint=suggest(part, dir(value))
-            )
+            raise ProjectError(f"`{place}` has no `{attribute}`", where=where, hint=suggest(part, dir(value)))
         value = getattr(value, part)
     return value
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from html import escape
 
 from penstock.gate.verdict import Action
 from penstock.report.facts import FileFinding, PipelineResult, RunResult, Status, TableResult
@@ -20,6 +21,7 @@ from penstock.report.text import (
     good,
     grid,
     line,
+    plain,
     strong,
     warn,
 )
@@ -34,6 +36,30 @@ def run_lines(result: RunResult) -> list[Line]:
     for pipeline in result.pipelines:
         lines += [*_pipeline(pipeline), ()]
     return [*lines, *closing(run_looks(result), _contented(result))]
+
+
+def result_text(result: PipelineResult) -> str:
+    """What one pipeline did, as plain text for a terminal."""
+    return "\n".join(plain(row) for row in _pipeline(result)) + (f"\n{result.error}" if result.error else "")
+
+
+def result_html(result: PipelineResult) -> str:
+    """The same as HTML, for a notebook."""
+    rows = ("".join(_painted(span) for span in row) or " " for row in _pipeline(result))
+    error = (
+        f"\n<span style='color:{_COLOURS[Tone.BAD]}'>{escape(result.error)}</span>" if result.error else ""
+    )
+    return "<pre style='line-height:1.3'>" + "\n".join(rows) + error + "</pre>"
+
+
+_COLOURS = {Tone.GOOD: "#1a7f37", Tone.WARN: "#9a6700", Tone.BAD: "#cf222e", Tone.FAINT: "#6e7781"}
+
+
+def _painted(span: Span) -> str:
+    text = escape(span.text)
+    if span.tone is Tone.STRONG:
+        return f"<b>{text}</b>"
+    return f"<span style='color:{_COLOURS[span.tone]}'>{text}</span>" if span.tone in _COLOURS else text
 
 
 def _contented(result: RunResult) -> Line:

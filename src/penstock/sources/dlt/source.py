@@ -87,6 +87,19 @@ class DltSource:
         said = {**known, _TABLES: filled} if filled else known
         yield Checkpoint(json.typed_dumps(said, sort_keys=True))
 
+    def restart(self, state: str | None) -> str | None:
+        """The state without that of the selected resources; what the source itself keeps stays."""
+        if state is None:
+            return None
+        known: dict[str, Any] = json.typed_loads(state)
+        with told():
+            sources = self._sources(known)
+        for source in sources:
+            kept = known.get(_SOURCES, {}).get(source.name, {}).get("resources", {})
+            for name in source.resources.selected:
+                kept.pop(name, None)
+        return json.typed_dumps(known, sort_keys=True)
+
     def _sources(self, state: dict[str, Any]) -> list[Any]:
         """The sources of dlt to run, with the resources that were asked for selected."""
         stand_in = SimpleNamespace(pipeline_name=self.name, default_schema_name=None)

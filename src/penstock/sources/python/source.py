@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -22,14 +22,19 @@ class PythonSource:
     """What users hand over, as a `ports.Producer`.
 
     `what` is a resource, a source, a function that makes either or yields rows, an iterator, a list
-    of rows, a data frame, Arrow data, or a list of resources and sources. `name` names the source.
+    of rows, a data frame, Arrow data, or a list of resources and sources. `name` names the source,
+    `resources` those of it that run (none: all that are selected).
     `hints` are those of `resource`, and win over what the resources say themselves.
     Raises: RefusedError for what cannot be run.
     """
 
-    def __init__(self, what: Any, *, name: str | None = None, **hints: Any) -> None:
+    def __init__(
+        self, what: Any, *, name: str | None = None, resources: Sequence[str] = (), **hints: Any
+    ) -> None:
         self.hints = from_words(hints, "hints of the run")
         self.source = _source(what, name, self.hints)
+        if resources:
+            self.source = self.source.with_resources(*resources)
         for resource in self.source.resources.values():
             self.source.defaults.over(resource.template).over(self.hints).check(resource.where)
 
@@ -67,6 +72,13 @@ class PythonSource:
         kept = dump(memory)
         if kept is not None or state is not None:
             yield Checkpoint(kept)
+
+    def restart(self, state: str | None) -> str | None:
+        """The state without that of the selected resources; the source's own stays."""
+        memory = load(state)
+        for name in self.source.selected_resources:
+            memory["resources"].pop(name, None)
+        return dump(memory)
 
 
 def _source(what: Any, name: str | None, hints: Template) -> Source:
