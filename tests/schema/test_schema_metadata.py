@@ -9,6 +9,7 @@ import pytest
 from penstock.errors import ProjectError
 from penstock.schema import types as t
 from penstock.schema.faults import ManyFaultsError
+from penstock.schema.formats.form import extra_of
 from penstock.schema.metadata import COLUMN_KEYS, read_metadata
 from penstock.schema.table import Column, ForeignKey, Table
 from penstock.schema.types import Kind, Scalar, parse_type
@@ -210,8 +211,8 @@ def test_etl_manager() -> None:
 def test_what_has_no_meaning_here_is_kept() -> None:
     table = read(ETL)
     kept = ("data_format", "location", "glue_specific")
-    assert dict(table.extra) == {key: ETL[key] for key in kept}
-    assert [dict(c.extra) for c in table.columns[7:]] == [
+    assert extra_of(table) == {key: ETL[key] for key in kept}
+    assert [extra_of(c) for c in table.columns[7:]] == [
         {"sensitivity": "personal_data"},
         {"redacted": True},
         {},
@@ -283,8 +284,8 @@ def test_mojap_keys() -> None:
     )
     assert [c.sensitive for c in table.columns] == [True, False]
     assert table.columns[0].foreign_key == ForeignKey("x", ("y",))
-    assert dict(table.columns[1].extra) == {"datetime_format": "%Y"}
-    assert dict(table.extra) == {"file_format": "csv", "sensitive": True}
+    assert extra_of(table.columns[1]) == {"datetime_format": "%Y"}
+    assert extra_of(table) == {"file_format": "csv", "sensitive": True}
 
 
 # ------------------------------------------------------------------------------- telling apart
@@ -314,7 +315,7 @@ def test_formats_are_told_apart(table: dict[str, Any], columns: list[dict[str, A
 def test_a_typo_is_refused_where_only_a_type_looks_foreign() -> None:
     [fault] = faults({"columns": [{"name": "a", "type": "string", "nulable": False}]})
     assert fault.hint == "did you mean 'nullable'?"
-    assert one({"name": "a", "type": "string", "colour": "red"}).extra == {"colour": "red"}
+    assert extra_of(one({"name": "a", "type": "string", "colour": "red"})) == {"colour": "red"}
 
 
 def test_every_kind_has_a_word_in_our_own_form() -> None:

@@ -1,34 +1,49 @@
-"""Table metadata as a table: our own YAML or JSON form, mojap-metadata JSON and etl_manager JSON.
+"""Table metadata as tables, and back, in every format that people keep it in.
 
 Our own form is a mapping with `columns` (a list, or a mapping of name to type or attributes),
 `primary_key`, `partitions` and `description`. A key that it does not know is an error. The other
-two are read as they are: what has no meaning here is kept in `extra`, so that it can be written
-back. Which of the three it is, the keys and the words for types tell.
+formats (etl_manager, mojap-metadata, ODCS, JSON Schema, dlt) are read as they are: what has no
+meaning here is kept in `extra`, so that it can be written back. Which format a file has, its keys
+and its words for types tell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from penstock.errors import ProjectError, suggest
 from penstock.schema.constraint import check_column
-from penstock.schema.faults import combine, either
+from penstock.schema.faults import either
+from penstock.schema.formats.columnar import columnar_form, etl_manager_parts, mojap_parts, own_parts
+from penstock.schema.formats.dlt import read_dlt, write_dlt
+from penstock.schema.formats.form import DATETIME_FORMAT, Form, Notes, Raw, Written, remember, write_table
+from penstock.schema.formats.json_schema import json_schema_form, read_json_schema
+from penstock.schema.formats.odcs import read_odcs, write_odcs
+from penstock.schema.formats.pydantic_read import read_pydantic
+from penstock.schema.formats.pydantic_write import write_pydantic
+from penstock.schema.formats.reading import RESERVED, Locate, Page, Spot
 from penstock.schema.table import Column, ForeignKey, Table
 from penstock.schema.types import NULL, DataType
-from penstock.schema.vocabulary import CATEGORIES, ETL_MANAGER, OWN, known_types, tell_format
+from penstock.schema.vocabulary import (
+    CATEGORIES,
+    ETL_MANAGER,
+    MOJAP,
+    OWN,
+    Format,
+    known_types,
+    tell_format,
+    tell_kind,
+)
 
 # Any throughout: metadata files hold values of every type.
-
-Locate = Callable[[tuple[str | int, ...]], str]
 
 TABLE_KEYS = ("name", "description", "columns", "primary_key", "partitions", "$schema")
 COLUMN_KEYS = (
     "name", "type", "description", "nullable", "enum", "pattern", "minimum", "maximum",
     "minLength", "maxLength", "unique", "sensitive", "foreign_key",
 )  # fmt: skip
-RESERVED = "_penstock"
 _KINDS: Mapping[str, tuple[type, str]] = {
     "description": (str, "text"), "nullable": (bool, "true or false"), "enum": (list, "a list"),
     "pattern": (str, "text"), "unique": (bool, "true or false"), "sensitive": (bool, "true or false"),
@@ -37,53 +52,86 @@ _TWINS = {"min_length": "minLength", "max_length": "maxLength"}
 
 
 def read_metadata(
-    mapping: Mapping[str, Any], *, name: str, where: str, locate: Locate | None = None
+    mapping: Mapping[str, Any],
+    *,
+    name: str,
+    where: str,
+    locate: Locate | None = None,
+    part: str | None = None,
 ) -> Table:
     """The table that a metadata file describes. `name` is the table's, whatever the file calls it.
 
-    `where` names the file in errors; `locate`, if given, tells the file and line of a path of keys.
+    `part` is the name that the file has for the table, for a file that describes several. `where`
+    names the file in errors; `locate`, if given, tells the file and line of a path of keys.
     Raises: ProjectError telling everything that is wrong with the file, by column and key.
     """
-    reader = _Reader(where, locate)
-    table = reader.table(mapping, name)
-    if reader.faults:
-        raise combine(reader.faults, f"`{where}`")
-    return table
+    tables = read_tables(mapping, name=name, where=where, locate=locate).tables
+    found = [t for t in tables if t.name == part] if part is not None else list(tables)
+    if len(found) == 1:
+        return replace(found[0], name=name)
+    names = [t.name for t in tables]
+    if part is not None:
+        what, hint = f"the file describes no table `{part}`", suggest(part, names)
+        raise ProjectError(what, where=where, expected=either(names), hint=hint)
+    raise ProjectError(
+        f"the file describes {len(names)} tables",
+        where=where,
+        found=", ".join(names) or None,
+        hint=f"name one behind the file: `{where}#{names[0]}`" if names else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _Spot:
-    """A place in a metadata file: the keys that lead there, and its name for people."""
+class Reading:
+    """What a metadata file describes: its format, its tables, and what is kept but not enforced."""
 
-    path: tuple[str | int, ...] = ()
-    label: str = ""
+    format: str
+    tables: tuple[Table, ...]
+    notes: tuple[str, ...] = ()
 
-    def key(self, key: str) -> _Spot:
-        return _Spot((*self.path, key), f"{self.label}.{key}" if self.label else key)
+
+def read_tables(
+    mapping: Mapping[str, Any], *, name: str, where: str, locate: Locate | None = None
+) -> Reading:
+    """Every table that a metadata file describes; `name` is for a file that holds one without a name.
+
+    Raises: ProjectError telling everything that is wrong with the file.
+    """
+    page = Page(where, locate)
+    kind = tell_kind(mapping)
+    tables: list[Table]
+    if kind == "odcs":
+        tables = read_odcs(mapping, page)
+    elif kind == "dlt":
+        tables = read_dlt(mapping, page)
+    elif kind == "json_schema":
+        tables = [remember(read_json_schema(mapping, name, page), mapping, JSON_SCHEMA)]
+    else:
+        reader = _Reader(page)
+        tables = [reader.table(mapping, name)]
+        kind = reader.format.name
+        form = _FORMS.get(kind)
+        if form and not page.faults and isinstance(mapping.get("columns"), list | tuple):
+            tables = [remember(tables[0], mapping, form)]
+    page.end()
+    return Reading(kind, tuple(tables), page.notes.told())
 
 
 class _Reader:
     """Reads one metadata file and collects what is wrong with it."""
 
-    def __init__(self, where: str, locate: Locate | None) -> None:
-        self.where = where
-        self.locate = locate
-        self.faults: list[ProjectError] = []
+    def __init__(self, page: Page, known: Format | None = None) -> None:
+        self.fault = page.fault
+        self.known = known
         self.format, self.sure = OWN, True
         self.all_sensitive = False
 
-    def fault(self, spot: _Spot, what: str, **facts: str | None) -> None:
-        place = self.locate(spot.path) if self.locate else self.where
-        self.faults.append(
-            ProjectError(what, where=f"{place} ({spot.label})" if spot.label else place, **facts)
-        )
-
     def table(self, mapping: Any, name: str) -> Table:
-        spot = _Spot()
+        spot = Spot()
         if not isinstance(mapping, Mapping):
             self.fault(spot, "the metadata is no mapping", expected="a mapping with `columns`")
             return Table(name)
-        self.format, self.sure = tell_format(mapping)
+        self.format, self.sure = (self.known, True) if self.known else tell_format(mapping)
         self.all_sensitive = self.format is not OWN and mapping.get("sensitive") is True
         extra = self.unknown(mapping, TABLE_KEYS, spot)
         columns = self.columns(mapping.get("columns"), spot.key("columns"))
@@ -97,7 +145,7 @@ class _Reader:
             extra=extra,
         )
 
-    def columns(self, raw: Any, spot: _Spot) -> list[Column]:
+    def columns(self, raw: Any, spot: Spot) -> list[Column]:
         """The columns in order; each name once."""
         if isinstance(raw, Mapping):
             specs = ((k, v if isinstance(v, Mapping) else {"type": v}) for k, v in raw.items())
@@ -109,21 +157,21 @@ class _Reader:
             return []
         found: dict[str, Column] = {}
         for step, item in items:
-            column = self.column(item, _Spot((*spot.path, step), f"columns[{step}]"))
+            column = self.column(item, Spot((*spot.path, step), f"columns[{step}]"))
             if column and column.name in found:
-                again = _Spot((*spot.path, step), f"columns.{column.name}")
+                again = Spot((*spot.path, step), f"columns.{column.name}")
                 self.fault(again, f"the column `{column.name}` is there twice")
             elif column:
                 found[column.name] = column
         return list(found.values())
 
-    def column(self, raw: Any, spot: _Spot) -> Column | None:
+    def column(self, raw: Any, spot: Spot) -> Column | None:
         """One column, or None if it has no name."""
         if not isinstance(raw, Mapping) or not isinstance(raw.get("name"), str) or not raw["name"]:
             self.fault(spot, "a column has no `name`", expected="a mapping with `name` and `type`")
             return None
         name = raw["name"]
-        spot = _Spot(spot.path, f"columns.{name}")
+        spot = Spot(spot.path, f"columns.{name}")
         if name.casefold().startswith(RESERVED):
             self.fault(spot, f"`{name}` cannot name a column", expected=f"a name without `{RESERVED}`")
         keys = {_TWINS.get(str(k), str(k)): v for k, v in raw.items()}
@@ -151,7 +199,7 @@ class _Reader:
             self.fault(spot.key(f.key), f.what, found=f.found, expected=f.expected, hint=f.hint)
         return column
 
-    def type(self, raw: Mapping[str, Any], spot: _Spot) -> DataType | None:
+    def type(self, raw: Mapping[str, Any], spot: Spot) -> DataType | None:
         """The column's type; `null` if it is not said, None if it cannot be understood."""
         text = raw.get("type")
         if text is None:
@@ -166,14 +214,14 @@ class _Reader:
             self.fault(spot.key("type"), **bad_type(str(text), error, self.format.words))
             return None
 
-    def sensitive(self, raw: Mapping[str, Any], spot: _Spot) -> bool:
+    def sensitive(self, raw: Mapping[str, Any], spot: Spot) -> bool:
         """Whether values must not be shown, in the words of each format."""
         if self.format is ETL_MANAGER and (raw.get("sensitivity") or raw.get("redacted")):
             return True
         own = self.value(raw, "sensitive", spot)
         return self.all_sensitive if own is None else bool(own)
 
-    def foreign_key(self, raw: Any, spot: _Spot) -> ForeignKey | None:
+    def foreign_key(self, raw: Any, spot: Spot) -> ForeignKey | None:
         """`table.column`, a mapping of `table` and `columns`, or a list of one such mapping."""
         if isinstance(raw, Sequence) and not isinstance(raw, str) and len(raw) < 2:
             raw = raw[0] if raw else None
@@ -190,7 +238,7 @@ class _Reader:
         self.fault(spot, "`foreign_key` does not point at one table's columns", expected=expected)
         return None
 
-    def names(self, raw: Any, columns: set[str], spot: _Spot) -> tuple[str, ...]:
+    def names(self, raw: Any, columns: set[str], spot: Spot) -> tuple[str, ...]:
         """Column names, each of which must be there, once."""
         if isinstance(raw, Mapping) or not isinstance(raw, str | Sequence | None):
             self.fault(spot, f"`{spot.label}` has a wrong kind of value", expected="a list of column names")
@@ -204,7 +252,7 @@ class _Reader:
                 self.fault(spot, f"`{name}` is in `{spot.label}` twice")
         return names
 
-    def value(self, raw: Mapping[str, Any], key: str, spot: _Spot) -> Any:
+    def value(self, raw: Mapping[str, Any], key: str, spot: Spot) -> Any:
         """The value under `key`, None if there is none or it is of a wrong kind."""
         value, (kind, words) = raw.get(key), _KINDS[key]
         if value is None or isinstance(value, kind):
@@ -213,19 +261,88 @@ class _Reader:
         self.fault(spot.key(key), what, found=repr(value), expected=words)
         return None
 
-    def unknown(self, raw: Mapping[str, Any], known: Sequence[str], spot: _Spot) -> dict[str, Any]:
+    def unknown(self, raw: Mapping[str, Any], known: Sequence[str], spot: Spot) -> dict[str, Any]:
         """The keys that mean nothing here: kept for the foreign formats, refused in our own.
 
         Where only the words for types tell that a format is foreign, a key that is nearly one of
         ours is refused too.
         """
         extra = {str(key): value for key, value in raw.items() if key not in known}
-        for key in extra:
+        for key in extra.keys() - {DATETIME_FORMAT} if known is COLUMN_KEYS else extra:
             hint = suggest(key, known)
             if self.format is OWN or (hint and not self.sure):
                 expected = None if hint else either(known)
                 self.fault(spot.key(key), f"unknown key `{key}`", expected=expected, hint=hint)
-        return extra if self.format is not OWN else {}
+        return extra if self.format is not OWN else {k: v for k, v in extra.items() if k == DATETIME_FORMAT}
+
+
+def _rereader(format_: Format) -> Any:
+    """A reader of one table of a known format, for `Form.read`."""
+
+    def read(raw: Raw, name: str) -> Table:
+        page = Page(name)
+        table = _Reader(page, format_).table(raw, name)
+        page.end()
+        return table
+
+    return read
+
+
+def _reread_json_schema(raw: Raw, name: str) -> Table:
+    page = Page(name)
+    table = read_json_schema(raw, name, page)
+    page.end()
+    return table
+
+
+JSON_SCHEMA = json_schema_form(_reread_json_schema)
+_FORMS: Mapping[str, Form] = {
+    ETL_MANAGER.name: columnar_form(
+        ETL_MANAGER.name, etl_manager_parts, _rereader(ETL_MANAGER), "data_format", "location"
+    ),
+    MOJAP.name: columnar_form(MOJAP.name, mojap_parts, _rereader(MOJAP), "type_category", DATETIME_FORMAT),
+    OWN.name: columnar_form(OWN.name, own_parts, _rereader(OWN), DATETIME_FORMAT),
+    JSON_SCHEMA.name: JSON_SCHEMA,
+}
+
+
+def read_model(model: type, *, name: str, where: str) -> Reading:
+    """The table whose rows a pydantic model describes. Raises: ProjectError telling all that is wrong."""
+    page = Page(where)
+    table = read_pydantic(model, name, page)
+    page.end()
+    return Reading("pydantic", (table,), page.notes.told())
+
+
+FORMATS = (
+    "own", "etl_manager", "mojap", "odcs", "odcs-3.0", "odcs-3.1", "odcs-3.2", "json_schema",
+    "pydantic", "dlt",
+)  # fmt: skip
+"""The words for the formats that can be written."""
+ODCS_VERSIONS = {"odcs": None, "odcs-3.0": "v3.0.2", "odcs-3.1": "v3.1.0", "odcs-3.2": "v3.2.0"}
+"""The words for contracts, and the version that each writes; None: as it was read, or 3.1."""
+
+
+_NAMES = {"own": OWN.name, "mojap": MOJAP.name}
+
+
+def write_metadata(tables: Sequence[Table], format_: str) -> Written:
+    """Tables as a metadata file of a format: plain values, and what the format cannot say.
+
+    `format_` is one of `FORMATS`. A table that was read from the same format comes back with every
+    key that its file had. Several tables become one contract, dlt schema or Python module, or, in
+    the formats that hold one table a file, a list.
+    """
+    notes = Notes()
+    if format_ == "pydantic":
+        return Written(write_pydantic(list(tables), notes), notes.told())
+    if format_ == "dlt":
+        return Written(write_dlt(list(tables), notes), notes.told())
+    if format_.startswith("odcs"):
+        return Written(write_odcs(tables, ODCS_VERSIONS[format_], notes), notes.told())
+    form = _FORMS[_NAMES.get(format_, format_)]
+    documents = [write_table(table, form, notes) for table in tables]
+    return Written(documents[0] if len(documents) == 1 else documents, notes.told())
 
 
 def bad_type(text: str, error: ValueError, words: Iterable[str] = ()) -> dict[str, Any]:

@@ -64,6 +64,23 @@ CATEGORIES: Mapping[str, DataType] = {
 """What mojap-metadata's `type_category` alone says; lists and structs are left to the data."""
 
 
+def tell_kind(document: Any) -> str:
+    """What sort of document a metadata file is: `odcs`, `json_schema`, `dlt`, or `table` for one table."""
+    if not isinstance(document, Mapping):
+        return "table"
+    version = str(document.get("apiVersion", ""))
+    if document.get("kind") == "DataContract" or (version[:1] == "v" and "schema" in document):
+        return "odcs"
+    schema = str(document.get("$schema", "")).lower()
+    if "json-schema.org" in schema or ("columns" not in document and (
+        isinstance(document.get("properties"), Mapping) or "$defs" in document or "$ref" in document
+    )):
+        return "json_schema"
+    if isinstance(document.get("tables"), Mapping) and "columns" not in document:
+        return "dlt"
+    return "table"
+
+
 def tell_format(table: Mapping[str, Any]) -> tuple[Format, bool]:  # Any: a metadata file
     """The format of a metadata file, and whether its keys say so or only its words for types."""
     raw = table.get("columns")

@@ -1,0 +1,1 @@
+"""Metadata formats beyond our own: how each is read and written."""

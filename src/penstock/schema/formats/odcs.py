@@ -1,0 +1,345 @@
+"""Open Data Contract Standard, versions 3.0 to 3.2: a contract holds one table for each object.
+
+A column is called by its `physicalName`, which is what the data has, or else by its `name`. Types come
+from `physicalType` where that is a type of SQL, from `logicalType` and its options otherwise. Quality
+rules of the library that must count 0 become rules of the column; all others are kept, not enforced.
+A pattern must match the whole value.
+What ODCS has no word for is written, and read, in a custom property `penstock`.
+Source: github.com/bitol-io/open-data-contract-standard, the schemas and pages of 3.0.2, 3.1.0 and 3.2.0.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from penstock.schema import types as t
+from penstock.schema.formats.form import DATETIME_FORMAT, Form, Notes, Parts, Raw, remember, write_table
+from penstock.schema.formats.odcs_types import is_secret, java_format, type_of
+from penstock.schema.formats.odcs_write import COLUMN_KEYS, HEAD_KEYS, OURS, TYPE_KEYS, odcs_parts
+from penstock.schema.formats.patterns import unanchored
+from penstock.schema.formats.reading import Page, Spot
+from penstock.schema.table import Column, ForeignKey, Table
+from penstock.schema.types import List, parse_type
+
+# Any throughout: contracts hold values of every type.
+CONTRACT = "$contract"
+IDS = "$ids"
+DEFAULT = "v3.1.0"
+VERSIONS = ("v3.0.0", "v3.0.1", "v3.0.2", "v3.1.0", "v3.2.0")
+_REFERENCE = re.compile(r"/?schema/([^/'\"]+)/properties/([^/'\"]+)")
+
+
+def read_odcs(raw: Mapping[str, Any], page: Page) -> list[Table]:
+    """The tables of a contract; what is wrong, and not enforced, goes to `page`."""
+    spot = Spot()
+    version = str(raw.get("apiVersion", "v3.1.0"))
+    if not version.startswith("v3."):
+        expected = "a contract of ODCS 3, such as `apiVersion: v3.1.0`"
+        page.fault(
+            spot.key("apiVersion"), "this version of ODCS cannot be read", found=version, expected=expected
+        )
+        return []
+    objects = raw.get("schema")
+    if not isinstance(objects, list) or not all(isinstance(o, Mapping) for o in objects):
+        expected = "a list of objects with `properties`"
+        page.fault(spot.key("schema"), "the contract describes no tables", expected=expected)
+        return []
+    ids = _ids(objects)
+    found: list[Table] = []
+    around = {**raw, "schema": None}
+    for number, raw_object in enumerate(objects):
+        name = name_of(raw_object)
+        if not name:
+            page.fault(Spot(("schema", number), f"schema[{number}]"), "an object has no `name`")
+            continue
+        table = read_object(raw_object, name, page, Spot(("schema", number), name), ids)
+        if not page.faults:
+            used = {k: v for k, v in ids.items() if "/" in k or k != v}
+            table = remember(table, raw_object, odcs_form(version, ids))
+            table = replace(table, extra={**table.extra, CONTRACT: around, IDS: _used(raw_object, used)})
+        found.append(table)
+    return found
+
+
+def name_of(raw: Any) -> str:
+    """What data calls an object or a property: its physical name, or else its name."""
+    if not isinstance(raw, Mapping):
+        return ""
+    physical = raw.get("physicalName")
+    return str(physical if isinstance(physical, str) and physical else raw.get("name") or "")
+
+
+def _ids(objects: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """From the references that a contract may use to `table.column`."""
+    found: dict[str, str] = {}
+    for raw in objects:
+        for inner in raw.get("properties") or ():
+            if not isinstance(inner, Mapping):
+                continue
+            target = f"{name_of(raw)}.{name_of(inner)}"
+            for table in (raw.get("id"), raw.get("name"), name_of(raw)):
+                for column in (inner.get("id"), inner.get("name"), name_of(inner)):
+                    found.setdefault(f"{table}/{column}", target)
+                    found.setdefault(f"{table}.{column}", target)
+    return found
+
+
+def read_object(raw: Mapping[str, Any], name: str, page: Page, spot: Spot, ids: Mapping[str, str]) -> Table:
+    """The table of one object of a contract."""
+    properties = raw.get("properties")
+    if properties is not None and not isinstance(properties, list):
+        page.fault(spot.key("properties"), "`properties` has a wrong kind of value", expected="a list")
+        properties = None
+    columns: dict[str, Column] = {}
+    keys: list[tuple[Any, str]] = []
+    parts: list[tuple[Any, str]] = []
+    foreign = _foreign_keys(raw, ids, page)
+    for number, inner in enumerate(properties or ()):
+        column_name = name_of(inner)
+        place = Spot((*spot.path, "properties", number), f"{spot.label}.{column_name or number}")
+        if not column_name:
+            page.fault(place, "a property has no `name`", expected="a mapping with `name` and `logicalType`")
+            continue
+        if column_name in columns:
+            page.fault(place, f"the column `{column_name}` is there twice")
+            continue
+        column = _column(column_name, inner, page, place, ids)
+        if column.foreign_key is None and column_name in foreign:
+            column = replace(column, foreign_key=foreign[column_name])
+        columns[column_name] = column
+        if inner.get("primaryKey") is True:
+            keys.append((inner.get("primaryKeyPosition"), column_name))
+        if inner.get("partitioned") is True:
+            parts.append((inner.get("partitionKeyPosition"), column_name))
+    for rule in raw.get("quality") or ():
+        page.notes.add(f"the quality rule {_rule_name(rule)} is kept, not enforced", f"the table `{name}`")
+    description = page.value(raw, "description", str, "text", spot)
+    return Table(name, tuple(columns.values()), _placed(keys), _placed(parts), description)
+
+
+def _placed(found: list[tuple[Any, str]]) -> tuple[str, ...]:
+    """Names by their position; those without one come last, as they stand."""
+    last = len(found) + 1
+    order = [(p if isinstance(p, int) and p > 0 else last, n, name) for n, (p, name) in enumerate(found)]
+    return tuple(name for _, _, name in sorted(order))
+
+
+def _column(name: str, raw: Mapping[str, Any], page: Page, spot: Spot, ids: Mapping[str, str]) -> Column:
+    ours = _ours(raw)
+    kind = type_of(raw, page, spot)
+    if isinstance(ours.get("type"), str):
+        try:
+            kind = parse_type(ours["type"])
+        except ValueError as error:
+            page.fault(spot.key("customProperties"), f"`{ours['type']}` is not a type: {error}")
+    options = raw.get("logicalTypeOptions")
+    options = options if isinstance(options, Mapping) else {}
+    rules = _rules(raw, name, page)
+    listed = isinstance(kind, List)
+    pattern = options.get("pattern", rules.get("pattern"))
+    extra: Raw = {}
+    if kind in (t.DATE, t.TIME, t.TIMESTAMP, t.TIMESTAMP_TZ):
+        written = ours.get(DATETIME_FORMAT) or java_format(options.get("format"), name, page)
+        extra = {DATETIME_FORMAT: written} if written else {}
+    for key in ("multipleOf", "uniqueItems", "minProperties", "maxProperties"):
+        if key in options:
+            page.notes.add(f"`{key}` is kept, not enforced", name)
+    column = Column(
+        name,
+        kind,
+        nullable=raw.get("required") is not True and not rules.get("required"),
+        description=page.value(raw, "description", str, "text", spot),
+        enum=None if listed else _enum(raw.get("enum"), rules.get("enum", ours.get("enum"))),
+        pattern=unanchored(pattern) if isinstance(pattern, str) else None,
+        minimum=ours.get("minimum", _bound(options, "minimum", 1, t.is_integer(kind), page, name)),
+        maximum=ours.get("maximum", _bound(options, "maximum", -1, t.is_integer(kind), page, name)),
+        min_length=options.get("minItems" if listed else "minLength"),
+        max_length=options.get("maxItems" if listed else "maxLength"),
+        unique=raw.get("unique") is True or bool(rules.get("unique")),
+        sensitive=_is_secret(raw, ours),
+        foreign_key=_foreign_key(raw, ours, ids, page, name),
+        extra=extra,
+    )
+    return page.checked(column, spot)
+
+
+def _is_secret(raw: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
+    if "sensitive" in ours:
+        return ours["sensitive"] is True
+    return is_secret(raw.get("classification"))
+
+
+def _ours(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    for custom in raw.get("customProperties") or ():
+        if isinstance(custom, Mapping) and custom.get("property") == OURS:
+            value = custom.get("value")
+            return value if isinstance(value, Mapping) else {}
+    return {}
+
+
+def _enum(entries: Any, otherwise: Any) -> tuple[Any, ...] | None:
+    """The values that `enum` of 3.2 lists, or otherwise a quality rule of 3.0 or 3.1."""
+    entries = entries if isinstance(entries, list) else otherwise
+    if not isinstance(entries, list):
+        return None
+    values = [e.get("value") if isinstance(e, Mapping) else e for e in entries]
+    return tuple(v for v in values if v is not None)
+
+
+def _bound(options: Mapping[str, Any], key: str, step: int, integer: bool, page: Page, column: str) -> Any:
+    beyond, bound = options.get(f"exclusive{key.title()}"), options.get(key)
+    if beyond is None:
+        return bound
+    if integer and isinstance(beyond, int | float) and float(beyond).is_integer():
+        moved = int(beyond) + step
+        return moved if bound is None else (max if step > 0 else min)(moved, bound)
+    page.notes.add(f"`exclusive{key.title()}` is read as `{key}`, which lets the bound itself pass", column)
+    return beyond if bound is None else bound
+
+
+# ----------------------------------------------------------------------------------------- rules
+
+
+def _rules(raw: Mapping[str, Any], column: str, page: Page) -> Raw:
+    """What quality rules that must find nothing wrong promise of a column."""
+    found: Raw = {}
+    for rule in raw.get("quality") or ():
+        metric = (rule.get("metric") or rule.get("rule")) if isinstance(rule, Mapping) else None
+        arguments = rule.get("arguments") if metric else None
+        arguments = arguments if isinstance(arguments, Mapping) else {}
+        zero = metric and rule.get("type", "library") == "library" and _must_be_nothing(rule)
+        valid = arguments.get("validValues", rule.get("validValues") if metric else None)
+        if zero and metric in ("nullValues", "nullCheck"):
+            found["required"] = True
+        elif zero and metric in ("duplicateValues", "duplicateCount", "uniqueCheck"):
+            found["unique"] = True
+        elif zero and metric in ("invalidValues", "validValues") and isinstance(valid, list):
+            found["enum"] = valid
+        elif zero and metric == "invalidValues" and isinstance(arguments.get("pattern"), str):
+            found["pattern"] = arguments["pattern"]
+        else:
+            page.notes.add(f"the quality rule {_rule_name(rule)} is kept, not enforced", column)
+    return found
+
+
+def _must_be_nothing(rule: Mapping[str, Any]) -> bool:
+    """Whether a rule allows no row at all; 3.0's `nullCheck` and its like do so without saying it."""
+    limits = {k: v for k, v in rule.items() if k.startswith("mustBe") or k == "mustNotBe"}
+    if not limits:
+        return rule.get("rule") in ("nullCheck", "uniqueCheck", "validValues")
+    return limits in ({"mustBe": 0}, {"mustBeLessThan": 1}, {"mustBeLessOrEqualTo": 0})
+
+
+def _rule_name(rule: Any) -> str:
+    names = ("name", "metric", "rule", "type") if isinstance(rule, Mapping) else ()
+    return next((f"`{rule[n]}`" for n in names if rule.get(n)), "without a name")
+
+
+# ---------------------------------------------------------------------------------- foreign keys
+
+
+def _foreign_key(
+    raw: Mapping[str, Any], ours: Mapping[str, Any], ids: Mapping[str, str], page: Page, column: str
+) -> ForeignKey | None:
+    said = ours.get("foreign_key")
+    if isinstance(said, Mapping) and isinstance(said.get("columns"), list):
+        return ForeignKey(str(said.get("table")), tuple(map(str, said["columns"])))
+    links = [r for r in raw.get("relationships") or () if isinstance(r, Mapping)]
+    keys = [key for r in links if (key := _target(r.get("to"), ids)) is not None]
+    if len(keys) < len(links) or len(keys) > 1:
+        page.notes.add("only one relationship to a single column is enforced", column)
+    return keys[0] if keys else None
+
+
+def _foreign_keys(raw: Mapping[str, Any], ids: Mapping[str, str], page: Page) -> dict[str, ForeignKey]:
+    """The relationships that an object lists, where they are about one column."""
+    found: dict[str, ForeignKey] = {}
+    for link in raw.get("relationships") or ():
+        source = _target(link.get("from"), ids) if isinstance(link, Mapping) else None
+        target = _target(link.get("to"), ids) if isinstance(link, Mapping) else None
+        if source is not None and target is not None and source.table == name_of(raw):
+            found.setdefault(source.columns[0], target)
+        else:
+            what = "a relationship of several columns is kept, not enforced"
+            page.notes.add(what, f"the table `{name_of(raw)}`")
+    return found
+
+
+def _target(reference: Any, ids: Mapping[str, str]) -> ForeignKey | None:
+    """`table.column`, or `/schema/id/properties/id`, as the column that it points at."""
+    if isinstance(reference, list) and len(reference) == 1:
+        [reference] = reference
+    if not isinstance(reference, str):
+        return None
+    if match := _REFERENCE.fullmatch(reference):
+        reference = ids.get(f"{match[1]}/{match[2]}", "")
+    reference = ids.get(reference, reference)
+    table, _, column = reference.rpartition(".")
+    return ForeignKey(table, (column,)) if table and column and "/" not in reference else None
+
+
+# ---------------------------------------------------------------------------------------- writing
+
+
+def _split(raw: Mapping[str, Any]) -> Parts:
+    columns = raw.get("properties")
+    head = {**raw, "properties": None} if "properties" in raw else dict(raw)
+    return head, [(name_of(c), c) for c in columns] if isinstance(columns, list) else []
+
+
+def _join(head: Raw, columns: list[tuple[str, Any]]) -> Raw:
+    return {**head, "properties": [c for _, c in columns]} if "properties" in head else dict(head)
+
+
+def odcs_form(version: str, ids: Mapping[str, str]) -> Form:
+    """The form of objects in a contract of a version, such as `v3.1.0`; `ids` resolve its references."""
+
+    def read(raw: Raw, name: str) -> Table:
+        page = Page(name)
+        table = read_object(raw, name, page, Spot(), ids)
+        page.end()
+        return table
+
+    return Form(
+        "odcs", lambda table, notes: odcs_parts(table, notes, version), _split, _join, read, HEAD_KEYS,
+        COLUMN_KEYS, TYPE_KEYS,
+    )  # fmt: skip
+
+
+def write_odcs(tables: Sequence[Table], version: str | None, notes: Notes) -> Raw:
+    """A contract of some tables. The one that the first of them was read from is kept around them.
+
+    `version`, such as `v3.2.0`, is by default that of the contract they come from, or 3.1.
+    """
+    kept = next((t.extra[CONTRACT] for t in tables if CONTRACT in t.extra), None)
+    was = str(kept.get("apiVersion", DEFAULT)) if kept else DEFAULT
+    version = version or was
+    objects = [write_table(t, odcs_form(version, t.extra.get(IDS, {})), notes) for t in tables]
+    if kept is None:
+        return _contract(tables[0].name if tables else "contract", version, objects)
+    return {**kept, "schema": objects} | ({} if version == was else {"apiVersion": version})
+
+
+def _contract(name: str, version: str, objects: list[Raw]) -> Raw:
+    return {
+        "kind": "DataContract",
+        "apiVersion": version,
+        "id": name,
+        "name": name,
+        "version": "1.0.0",
+        "status": "active",
+        "schema": objects,
+    }
+
+
+def _used(raw: Any, ids: Mapping[str, str]) -> dict[str, str]:
+    """Those of the references that some part of an object uses."""
+    text = repr(raw)
+    found = {k: v for k, v in ids.items() if k in text}
+    for match in _REFERENCE.finditer(text):
+        key = f"{match[1]}/{match[2]}"
+        found |= {key: ids[key]} if key in ids else {}
+    return found
