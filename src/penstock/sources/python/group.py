@@ -118,7 +118,7 @@ class Source:
     def parallelize(self) -> Source:
         """Run all resources that can in parallel."""
         for resource in self.resources.values():
-            if resource.signature is not None:
+            if resource.call is not None:
                 resource.parallelize()
         return self
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Generator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator, Mapping
 from contextvars import Context, copy_context
 from typing import Any
 
@@ -60,6 +60,7 @@ class Lane:
         self._context: Context = copy_context()
         self._context.run(RUNNING.set, Running(source, key, resource, state))
         self._bind()
+        self._prepared: Callable[..., Any] | None = None
         self._waiting = self.intake()
         self._flows: list[Flow] = [step.start(self) for step in resource.steps]
         parameters = getattr(resource.data, "__code__", None)
@@ -105,7 +106,7 @@ class Lane:
             return
 
         def produced() -> Iterator[Chunk]:
-            yield from self._waiting.take(self._called(item, extra))
+            yield from self._waiting.take(self._function()(item, **extra))
 
         yield from self._guarded(self._stepped(produced()))
 
@@ -128,11 +129,13 @@ class Lane:
 
     def _made(self, item: Any, extra: dict[str, Any]) -> Generator[Chunk, None, None]:
         intake = self.intake()
-        yield from intake.take(self._called(item, extra))
+        yield from intake.take(self._function()(item, **extra))
         yield from intake.rest()
 
-    def _called(self, item: Any, extra: dict[str, Any]) -> Any:
-        return self.resource.call(self.cursor, item, **extra)
+    def _function(self) -> Callable[..., Any]:
+        if self._prepared is None:
+            self._prepared = self.resource.function(self.cursor)
+        return self._prepared
 
     def _stepped(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
         for flow in self._flows:
@@ -171,7 +174,7 @@ class Lane:
         return iter(made)
 
     def _open(self) -> Any:
-        return self.resource.call(self.cursor) if callable(self.resource.data) else self.resource.data
+        return self._function()() if self.resource.call is not None else self.resource.data
 
     # ------------------------------------------------------------------------------------- cursor
 

@@ -5,25 +5,17 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Self, cast
 
 from penstock.errors import RefusedError
+from penstock.sources.python.call import call_of
 from penstock.sources.python.incremental import Incremental
 from penstock.sources.python.steps import Filter, Increment, ItemStep, Limit, Map, Step, YieldMap, with_mark
 from penstock.sources.python.template import Template, from_words
 from penstock.sources.python.values import is_table
 
 # Any throughout: data, functions and hints are users'
-
-
-@dataclass(frozen=True, slots=True)
-class Arguments:
-    """What the function of a resource is called with, once that is known."""
-
-    positional: tuple[Any, ...] = ()
-    named: Mapping[str, Any] = field(default_factory=dict)
-    bound: bool = False
 
 
 class Resource:
@@ -55,14 +47,14 @@ class Resource:
         self.parallelized = parallelized
         self.transformer = transformer
         self.parent: Resource | None = None
-        self.arguments = Arguments()
+        called = callable(data) and not is_table(data)
+        self.call = call_of(data, int(transformer)) if called else None
         self.tables: frozenset[str] | None = None
         self.version = 0
         self._steps: list[Step] = []
         self._incremental: Incremental[Any] | None = None
         self._check()
-        self.parameter = _cursor_parameter(self.signature)
-        if self.parameter is not None:
+        if self.call is not None and self.call.cursor_parameter is not None:
             self._insert(Increment())
         if incremental is not None:
             self._set_incremental(incremental)
@@ -79,18 +71,6 @@ class Resource:
     def steps(self) -> tuple[Step, ...]:
         """The steps in order."""
         return tuple(self._steps)
-
-    @property
-    def signature(self) -> inspect.Signature | None:
-        """The parameters of its function, without the item of a transformer; None for data."""
-        if not callable(self.data) or is_table(self.data):
-            return None
-        try:
-            found = inspect.signature(self.data)
-        except ValueError:
-            return inspect.Signature()
-        skipped = list(found.parameters.values())[int(self.transformer) :]
-        return found.replace(parameters=skipped)
 
     @property
     def is_transformer(self) -> bool:
@@ -129,24 +109,12 @@ class Resource:
     @property
     def incremental(self) -> Incremental[Any] | None:
         """The cursor that a run would use; None if there is none."""
-        default = self.parameter.default if self.parameter is not None else None
-        base = default if isinstance(default, Incremental) else None
-        signature = self.signature
-        if self.parameter is not None and signature is not None:
-            said = signature.bind_partial(*self.arguments.positional, **self.arguments.named).arguments
-            if self.parameter.name in said:
-                given = said[self.parameter.name]
-                if isinstance(given, Incremental):
-                    return base.merge(given) if base is not None else given
-                if given is None:
-                    return None
-                return base.merge(Incremental(initial_value=given)) if base is not None else None
-        return self._incremental or base
+        return self.call.cursor(self._incremental) if self.call is not None else self._incremental
 
     @property
     def requires_args(self) -> bool:
         """Whether it must be called before it can run."""
-        return not self.arguments.bound and bool(self._missing((), {}))
+        return self.call is not None and self.call.problem(self._incremental) is not None
 
     def __repr__(self) -> str:
         fed = f", data_from={self.parent.name!r}" if self.parent is not None else ""
@@ -160,59 +128,37 @@ class Resource:
 
     def bind(self, *args: Any, **kwargs: Any) -> Self:
         """Set the arguments of this very resource. Raises: RefusedError if they do not fit."""
-        signature = self.signature
-        if signature is None or self.arguments.bound:
+        call = self.call
+        if call is None or call.bound:
             raise RefusedError(
-                f"{self.where} takes no arguments"
-                if signature is None
-                else f"{self.where} has its arguments",
+                f"{self.where} takes no arguments" if call is None else f"{self.where} has its arguments",
                 hint="it can be called once, and only if it is a function",
             )
-        missing = self._missing(args, kwargs)
-        if missing:
-            raise RefusedError(f"{self.where} cannot be called so", found=missing, expected=f"{signature}")
-        self.arguments = Arguments(args, kwargs, bound=True)
+        made = call.with_arguments(args, kwargs)
+        problem = made.problem(self._incremental)
+        if problem is not None:
+            raise RefusedError(
+                f"{self.where} cannot be called so", found=problem, expected=f"{call.signature}"
+            )
+        self.call = made
         if self.namer is not None:
-            values = signature.bind_partial(*args, **kwargs)
-            values.apply_defaults()
-            self.name = self.namer(values.arguments)
+            self.name = self.namer(made.arguments)
         return self
 
-    def _missing(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
-        """What is wrong with these arguments, if anything is."""
-        signature = self.signature
-        if signature is None:
-            return None
-        named = dict(kwargs)
-        taken = self.parameter
-        if taken is not None and taken.default is taken.empty and self._incremental is not None:
-            given = signature.bind_partial(*args, **kwargs).arguments
-            named.setdefault(taken.name, given.get(taken.name, self._incremental))
-        try:
-            signature.bind(*args, **named)
-        except TypeError as error:
-            return str(error)
-        return None
+    def function(self, cursor: Incremental[Any] | None) -> Callable[..., Any]:
+        """What a run calls, with the run's cursor in its place.
 
-    def call(self, cursor: Incremental[Any] | None, *item: Any, **extra: Any) -> Any:
-        """What the function gives, with the cursor of the run in its place.
-
-        Raises: RefusedError if the resource was to be called first; whatever the function raises.
+        Raises: RefusedError if the resource was to be called first.
         """
-        signature = self.signature
-        assert signature is not None
-        bound = signature.bind_partial(*self.arguments.positional, **self.arguments.named)
-        if self.parameter is not None and (cursor is not None or self.parameter.name in bound.arguments):
-            bound.arguments[self.parameter.name] = cursor
+        assert self.call is not None
         try:
-            signature.bind(*bound.args, **bound.kwargs)
+            return self.call.prepared(cursor)
         except TypeError as error:
             raise RefusedError(
                 f"{self.where} must be called before it can run",
                 found=str(error),
                 hint=f"such as {self.name}(…)",
             ) from error
-        return self.data(*item, *bound.args, **bound.kwargs, **extra)
 
     # ------------------------------------------------------------------------------------- pipes
 
@@ -291,7 +237,7 @@ class Resource:
 
     def parallelize(self) -> Self:
         """Run beside other parallel resources, on a thread of its own. Raises: RefusedError for data."""
-        if self.signature is None and not inspect.isgenerator(self.data):
+        if self.call is None and not inspect.isgenerator(self.data):
             raise RefusedError(
                 f"{self.where} cannot run in parallel",
                 found=type(self.data).__name__,
@@ -410,26 +356,6 @@ def _check_transformer(data: Any, where: str) -> None:
             found=type(data).__name__ if not callable(data) else "a function without parameters",
             expected="a function whose first parameter is the item",
         )
-
-
-def _cursor_parameter(signature: inspect.Signature | None) -> inspect.Parameter | None:
-    """The parameter that takes the cursor: by its default, or by its annotation."""
-    for parameter in signature.parameters.values() if signature is not None else ():
-        if isinstance(parameter.default, Incremental) or _is_cursor(parameter.annotation):
-            return parameter
-    return None
-
-
-def _is_cursor(annotation: Any) -> bool:
-    if isinstance(annotation, str):
-        head = annotation.partition("[")[0].rpartition(".")[2]
-        inner = annotation.removeprefix("Optional[").partition("|")[0].partition("[")[0].strip()
-        return head in ("incremental", "Incremental") or inner.rpartition(".")[2] in (
-            "incremental",
-            "Incremental",
-        )
-    parts = (annotation, getattr(annotation, "__origin__", None), *getattr(annotation, "__args__", ()))
-    return any(p is Incremental or getattr(p, "__origin__", None) is Incremental for p in parts)
 
 
 def as_resource(value: Any, name: str | None = None, **options: Any) -> Resource:
