@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,7 +36,9 @@ def load_project(
         files[DOTENV] = _text(root / DOTENV, DOTENV)
     loaded = parse_project(files, root, environment, os.environ if env is None else env)
     named = {name: root / name for name in metadata_files(loaded)}
-    return add_metadata(loaded, {n: _text(path, n) for n, path in named.items() if path.is_file()})
+    texts = {n: _text(path, n) for n, path in named.items() if path.is_file()}
+    models = [n for n, path in named.items() if ":" in n and not path.is_file()]
+    return add_metadata(loaded, texts | {n: _model(n, root) for n in models})
 
 
 def read_project(start: Path | None = None, environment: str | None = None) -> Project:
@@ -64,6 +67,24 @@ def find_project(start: Path | None = None) -> Path:
         expected=f"`{PROJECT_FILES[0]}` in this folder or one above it",
         hint="`penstock init` makes one",
     )
+
+
+def _model(reference: str, root: Path) -> str:
+    """The table of a pydantic model as the text of a metadata file. Raises: ProjectError."""
+    from penstock.app.references import look_up
+    from penstock.schema.formats.pydantic_read import is_model
+    from penstock.schema.metadata import read_model, write_metadata
+
+    model = look_up(reference, root, reference)
+    if not is_model(model):
+        raise ProjectError(
+            "the metadata is no pydantic model",
+            where=reference,
+            found=repr(model),
+            expected="a class of pydantic",
+        )
+    tables = read_model(model, name=model.__name__, where=reference).tables
+    return json.dumps(write_metadata(tables, "own").document, default=str)
 
 
 def _text(path: Path, name: str) -> str:

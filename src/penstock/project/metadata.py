@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import Any
 
 from penstock.errors import ProjectError
 from penstock.project.complaints import raise_all
@@ -15,14 +16,24 @@ from penstock.project.nodes import read_yaml
 from penstock.project.positions import Positions
 from penstock.project.spec import TableSpec
 from penstock.project.tables import check_actions, check_keys, disposition_of, tables_of
+from penstock.schema.formats.reading import Locate
 from penstock.schema.metadata import read_metadata
 from penstock.schema.table import Table
 
 
 def metadata_files(loaded: LoadedProject) -> tuple[str, ...]:
-    """The metadata files that the project names, as written, each once."""
+    """The metadata files that the project names, each once; `package.module:Model` for a pydantic model."""
+    return tuple(dict.fromkeys(_file_of(name) for name in _named(loaded)))
+
+
+def _named(loaded: LoadedProject) -> tuple[str, ...]:
+    """What tables write behind `metadata`: files, some with the name of a table in them (`file#table`)."""
     tables = (t for p in loaded.project.pipelines.values() for t in p.tables.values())
     return tuple(dict.fromkeys(t.metadata for t in tables if t.metadata))
+
+
+def _file_of(name: str) -> str:
+    return name.partition("#")[0]
 
 
 def add_metadata(loaded: LoadedProject, files: Mapping[str, str]) -> LoadedProject:
@@ -33,16 +44,17 @@ def add_metadata(loaded: LoadedProject, files: Mapping[str, str]) -> LoadedProje
     """
     faults: list[ProjectError] = []
     metadata: dict[str, Table] = {}
-    for path in metadata_files(loaded):
+    for named in _named(loaded):
+        path, _, part = named.partition("#")
         if path in files:
             try:
-                metadata[path] = _read_table(path, files[path])
+                metadata[named] = _read_table(path, files[path], part or None)
             except ProjectError as wrong:
                 faults.append(wrong)
     full = replace(loaded, metadata=metadata)
     for pipeline, spec in loaded.project.pipelines.items():
         for name, table in tables_of(spec).items():
-            if table.metadata and table.metadata not in files:
+            if table.metadata and _file_of(table.metadata) not in files:
                 faults.append(_missing(full, pipeline, name, table.metadata))
             elif not table.metadata or table.metadata in metadata:
                 faults += _check_table(full, pipeline, name, table)
@@ -51,12 +63,20 @@ def add_metadata(loaded: LoadedProject, files: Mapping[str, str]) -> LoadedProje
     return replace(full, digest=hashlib.sha256(said.encode()).hexdigest())
 
 
-def _read_table(path: str, text: str) -> Table:
-    """The table of one metadata file; its own errors have lines if it is YAML."""
-    name = PurePosixPath(path).stem
+def _read_table(path: str, text: str, part: str | None) -> Table:
+    """The table of a metadata file, or `part` of it; its own errors have lines if it is YAML."""
+    raw, locate = read_document(path, text)
+    return read_metadata(raw, name=PurePosixPath(path).stem, where=path, locate=locate, part=part)
+
+
+def read_document(path: str, text: str) -> tuple[Any, Locate | None]:  # Any: whatever the file holds
+    """A metadata file as plain values, and what tells the line of each, if it is YAML.
+
+    Raises: ProjectError for text that is neither.
+    """
     if path.endswith(".json"):
         try:
-            return read_metadata(json.loads(text, object_pairs_hook=_once), name=name, where=path)
+            return json.loads(text, object_pairs_hook=_once), None
         except json.JSONDecodeError as error:
             raise ProjectError(f"this is not JSON: {error.msg}", where=f"{path}:{error.lineno}") from None
         except KeyError as error:
@@ -66,7 +86,7 @@ def _read_table(path: str, text: str) -> Table:
     tree, faults = read_yaml(text, path)
     raise_all(faults, f"`{path}`")
     positions = Positions(tree)
-    return read_metadata(tree.plain(), name=name, where=path, locate=lambda p: str(positions.of(p)))
+    return tree.plain(), lambda p: str(positions.of(p))
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -83,7 +103,7 @@ def _missing(loaded: LoadedProject, pipeline: str, table: str, path: str) -> Pro
         f"the metadata file of `{table}` is not there",
         where=loaded.where_of(("pipelines", pipeline, "tables", table, "metadata")),
         found=path,
-        expected="a YAML or JSON file, relative to the project's folder",
+        expected="a YAML or JSON file, relative to the project's folder, or `package.module:Model`",
     )
 
 
