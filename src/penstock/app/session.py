@@ -36,10 +36,12 @@ from penstock.schema.faults import combine
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from penstock.app.shapes import SchemaVersion
     from penstock.run.flow import Flow
     from penstock.run.pipeline import Work
     from penstock.run.quiet import Quiet
     from penstock.run.recording import Runs
+    from penstock.schema.table import Table
 
 
 def open_session(start: Path | None = None, environment: str | None = None) -> Session:
@@ -267,6 +269,24 @@ class Session:
                 hint=suggest(what, known) or "`penstock quarantine list` shows what is",
             )
         return chosen
+
+    # ------------------------------------------------------------------------------- schema
+
+    def declared(self, table: str) -> Table:
+        """What the project and its metadata file promise of a table. Raises: NotFoundError."""
+        pipeline, name = self.loaded.find_table(table)
+        return self.loaded.table(pipeline, name)
+
+    def versions(self, table: str) -> list[SchemaVersion]:
+        """Every shape that a table of the warehouse has had, oldest first; the last is its present one.
+
+        Raises: NotFoundError if the warehouse has no such table.
+        """
+        from penstock.app.shapes import versions_of
+
+        pipeline = self._home_of(table)
+        with self._flow(pipeline, _unheard) as flow:
+            return versions_of(flow.destination, pipeline, table.removeprefix(f"{pipeline}."))
 
     # ------------------------------------------------------------------------------- inside
 
