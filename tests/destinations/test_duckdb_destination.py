@@ -197,10 +197,11 @@ def test_half_made_file_of_a_killed_run_is_no_obstacle(fresh: Factory, tmp_path:
 # ------------------------------------------------------------------------------- disk trouble
 
 FULL = """
-import resource, sys
+import random, resource, sys
 from pathlib import Path
 import pyarrow as pa
 from penstock.errors import OutsideError
+from penstock.schema import types as t
 from penstock.testing.destination import *
 from penstock.destinations.duckdb import DuckDBDestination
 from penstock.project.spec import DuckDBSpec

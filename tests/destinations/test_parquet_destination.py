@@ -368,9 +368,10 @@ def test_files_that_could_not_be_moved_are_read_where_they_are(store: LocalStore
 
 
 FULL = """
-import resource, sys
+import random, resource, sys
 from pathlib import Path
 from penstock.errors import StoreError
+from penstock.schema import types as t
 from penstock.testing.destination import *
 from penstock.destinations.parquet import ParquetDestination
 from penstock.project.spec import ParquetSpec

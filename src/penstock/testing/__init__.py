@@ -9,4 +9,5 @@ from __future__ import annotations
 import sys
 
 if "pytest" in sys.modules:  # so that a failing check shows the values
-    sys.modules["pytest"].register_assert_rewrite("penstock.testing.store", "penstock.testing.destination")
+    modules = ("store", "destination", "destination_runs", "dispositions", "loads")
+    sys.modules["pytest"].register_assert_rewrite(*(f"penstock.testing.{name}" for name in modules))

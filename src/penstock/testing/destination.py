@@ -8,15 +8,14 @@
             return lambda: MyDestination(spec, tmp_path)
 
 The factory opens the same place each time it is called, so that what one destination committed is
-read by another. A gap is a promise that an adapter does not keep, with the reason; when its test
-begins to pass, the suite fails until the gap is taken out. The module is long because an adapter
-inherits one class.
+read by another. A gap is a promise that an adapter does not keep, with the reason: the name of a
+test, or of a group of them (`scd2`, `cdc`, `overwrite`, `child tables`). When its test begins to pass,
+the suite fails until the gap is taken out. The module is long because an adapter inherits one class.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal as Exact
 from typing import Any, ClassVar
@@ -38,138 +37,48 @@ from penstock.ledger import (
     LOADS_TABLE,
     SCHEMA_TABLE,
     STATE_TABLE,
-    Commit,
     Facts,
     LedgerFile,
-    LedgerLoad,
 )
-from penstock.ports import Batches, Destination, Transaction
+from penstock.ports import Batches, Transaction
 from penstock.schema import types as t
 from penstock.schema.arrow import arrow_schema, to_arrow
 from penstock.schema.disposition import Disposition, WriteMode
 from penstock.schema.table import Change, ChangeKind, Column, ForeignKey, Table
 from penstock.schema.types import DataType, Decimal, Kind, List, Scalar, Struct, Timestamp
+from penstock.testing.dispositions import DispositionSuite
+from penstock.testing.loads import (
+    APPEND,
+    MERGE,
+    NEWEST,
+    REPLACE,
+    START,
+    Factory,
+    Row,
+    batches,
+    commit_of,
+    file_of,
+    table,
+)
 
-Factory = Callable[[], Destination]
-Row = dict[str, Any]  # Any: a value of any column type
-APPEND = Disposition()
-REPLACE = Disposition(WriteMode.REPLACE)
-MERGE = Disposition(WriteMode.MERGE, ("id",))
-NEWEST = Disposition(WriteMode.MERGE, ("id",), "at")
-START = datetime(2026, 1, 4, 12, 30, 0, 123456, tzinfo=UTC)
-
-
-def table(name: str, /, **columns: DataType) -> Table:
-    """A table with these columns."""
-    return Table(name, tuple(Column(n, k) for n, k in columns.items()))
-
-
-def batches(of: Table, *groups: Sequence[Row]) -> Batches:
-    """Rows as a stream, one batch for each group; a column that a row lacks is null."""
-    schema = arrow_schema(of)
-    arrays = [pa.array(group, pa.struct(schema)) for group in groups]
-    return Batches(schema, [pa.RecordBatch.from_struct_array(a) for a in arrays])
-
-
-def commit_of(load_id: str, pipeline: str = "p", **given: Any) -> Commit:
-    """A commit of one load that brought `files`, `schemas`, `changes` and `state`."""
-    files: tuple[LedgerFile, ...] = given.get("files", ())
-    at = START + timedelta(seconds=int.from_bytes(load_id.encode()[-2:]))
-    counts = [sum(getattr(f, n) for f in files) for n in ("rows", "loaded", "dropped", "quarantined")]
-    load = LedgerLoad(
-        load_id=load_id,
-        pipeline=pipeline,
-        started_at=at,
-        committed_at=at + timedelta(seconds=1),
-        status="done",
-        files=len(files),
-        rows=counts[0],
-        loaded=counts[1],
-        dropped=counts[2],
-        quarantined=counts[3],
-        version="0.1",
-    )
-    return Commit(load, **({"files": ()} | given))
+__all__ = [
+    "APPEND",
+    "MERGE",
+    "NEWEST",
+    "REPLACE",
+    "START",
+    "DestinationSuite",
+    "Factory",
+    "Row",
+    "batches",
+    "commit_of",
+    "file_of",
+    "table",
+]
 
 
-def file_of(load_id: str, key: str, rows: int = 0, /, table: str = "t", pipeline: str = "p") -> LedgerFile:
-    """A ledger file whose rows were all loaded."""
-    return LedgerFile(
-        pipeline, table, key, "ab" * 32, 1234, 1_767_000_000, load_id, "loaded", rows, rows, 0, 0
-    )
-
-
-class DestinationSuite:
+class DestinationSuite(DispositionSuite):
     """The promises of `ports.Destination`, each as a test."""
-
-    gaps: ClassVar[Mapping[str, str]] = {}
-
-    @pytest.fixture
-    def destination_factory(self) -> Factory:
-        """Opens the same, at first empty, place at every call. The adapter's test supplies it."""
-        raise NotImplementedError("the adapter's test supplies `destination_factory`")
-
-    @pytest.fixture(autouse=True)
-    def _gap(self, request: pytest.FixtureRequest) -> None:
-        reason = self.gaps.get(request.node.originalname)
-        if reason is not None:
-            request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
-
-    @pytest.fixture
-    def fresh(self, destination_factory: Factory) -> Iterator[Factory]:
-        """The factory, with everything it opened closed at the end."""
-        opened: list[Destination] = []
-
-        def once_more() -> Destination:
-            opened.append(destination_factory())
-            return opened[-1]
-
-        yield once_more
-        for destination in opened:
-            destination.close()
-
-    # ------------------------------------------------------------------------------ helpers
-
-    @staticmethod
-    def load(
-        fresh: Factory,
-        load_id: str,
-        *writes: tuple[Table, Disposition, Sequence[Row]],
-        pipeline: str = "p",
-        **given: Any,
-    ) -> None:
-        """One whole load: its own destination, lock, shapes, writes and commit."""
-        destination = fresh()
-        with destination.lock(pipeline, "suite"):
-            transaction = destination.begin(pipeline, load_id)
-            try:
-                for of, disposition, rows in writes:
-                    transaction.shape(of, disposition)
-                    assert transaction.write(of, disposition, batches(of, rows)) == len(rows)
-                schemas = tuple({of.name: of for of, _, _ in writes}.values())
-                transaction.commit(commit_of(load_id, pipeline, **({"schemas": schemas} | given)))
-            finally:
-                transaction.rollback()  # after a commit nothing happens
-        destination.close()
-
-    @staticmethod
-    def rows(fresh: Factory, name: str, order: str = "1") -> list[Row]:
-        """The rows of a table as a fresh destination reads them, without the load id."""
-        quoted = name.replace('"', '""')
-        destination = fresh()
-        found = destination.query(f'SELECT * EXCLUDE ("{LOAD_ID}") FROM "{quoted}" ORDER BY {order}')
-        destination.close()
-        rows: list[Row] = found.to_pylist()
-        return rows
-
-    @staticmethod
-    def column(fresh: Factory, sql: str) -> list[Any]:
-        """The first column of a query's answer."""
-        destination = fresh()
-        found = destination.query(sql)
-        destination.close()
-        values: list[Any] = found.column(0).to_pylist()
-        return values
 
     # ---------------------------------------------------------------------------- beginnings
 
@@ -959,39 +868,6 @@ class DestinationSuite:
             destination.query(sql)
         assert self.rows(fresh, "orders") == [{"id": 1}]
 
-    # -------------------------------------------------------------------------------- oracle
-
-    @pytest.mark.parametrize("seed", range(4))
-    def test_random_loads_equal_the_oracle(self, fresh: Factory, seed: int) -> None:
-        """Loads of random batches, some rolled back, against a dictionary of rows; a disposition each."""
-        rng = random.Random(seed)  # noqa: S311
-        disposition = (APPEND, REPLACE, MERGE, NEWEST)[seed % 4]
-        expected: list[Row] = []
-        kinds = {"id": t.INT64, "at": t.INT64, "v": t.INT64}
-        for number in range(6):
-            if rng.random() < 0.4:
-                kinds = kinds | ({"v": t.TEXT} if rng.random() < 0.5 else {f"new{number}": t.INT64})
-            of = table("t", **kinds)
-            writes = [
-                [_random_row(rng, kinds) for _ in range(rng.randrange(12))] for _ in range(rng.randrange(4))
-            ]
-            destination = fresh()
-            with destination.lock("p", "suite"):
-                transaction = destination.begin("p", f"L{number}")
-                transaction.shape(of, disposition)
-                for rows in writes:
-                    cut = rng.randrange(len(rows) + 1)
-                    data = batches(of, rows[:cut], rows[cut:])
-                    assert transaction.write(of, disposition, data) == len(rows)
-                if rng.random() < 0.3:
-                    transaction.rollback()
-                    continue
-                transaction.commit(commit_of(f"L{number}", schemas=(of,)))
-            destination.close()
-            expected = _oracle(expected, writes, disposition)
-            seen = [_text(row) for row in self.rows(fresh, "t")]
-            assert sorted(seen) == sorted(_text(row) for row in expected)
-
 
 def _pairs(transaction: Transaction, name: str, *columns: str) -> set[tuple[Any, ...]]:
     found = transaction.keys(name, columns)
@@ -999,34 +875,3 @@ def _pairs(transaction: Transaction, name: str, *columns: str) -> set[tuple[Any,
     rows = [tuple(row.values()) for row in found.to_pylist()]
     assert len(rows) == len(set(rows))
     return set(rows)
-
-
-def _random_row(rng: random.Random, kinds: Mapping[str, DataType]) -> Row:
-    row: Row = {"id": rng.randrange(8), "at": rng.choice([None, *range(4)])}
-    for name, kind in kinds.items():
-        if name not in row:
-            row[name] = rng.randrange(1000) if kind == t.INT64 else rng.choice(["a", "'", None])
-    return row
-
-
-def _oracle(rows: list[Row], writes: Iterable[Sequence[Row]], disposition: Disposition) -> list[Row]:
-    """What a load of `writes` makes of `rows`, the slow and plain way."""
-    if disposition.mode is WriteMode.REPLACE:
-        rows = []
-    if disposition.mode is not WriteMode.MERGE:
-        return [*rows, *(row for write in writes for row in write)]
-    newest = {row["id"]: row for row in rows}
-    for row in (row for write in writes for row in write):
-        old = newest.get(row["id"])
-        if disposition.dedup_sort is None or old is None or _at(row) >= _at(old):
-            newest[row["id"]] = row
-    return list(newest.values())
-
-
-def _at(row: Row) -> float:
-    return float("-inf") if row["at"] is None else row["at"]
-
-
-def _text(row: Row) -> str:
-    """A row as text that does not tell 1 from '1', because a column may have become text."""
-    return str(sorted((k, str(v)) for k, v in row.items() if v is not None))

@@ -50,7 +50,7 @@ class DeleteInsert:
 
     def touched(self, rows: str, tag: str) -> str:
         """The tags of the rows that go."""
-        tags = f"SELECT t.{tag} FROM ({rows}) AS t"
+        tags = f"SELECT DISTINCT t.{tag} FROM ({rows}) AS t"
         return " UNION ".join(f"{tags} SEMI JOIN {keys} AS s ON {on}" for keys, on in self._passes)
 
     def kept(self, rows: str, layout: Layout) -> str:
