@@ -314,3 +314,29 @@ def test_a_cursor_must_have_an_order_to_begin_in_the_middle(order: Any, checkpoi
     if order:
         middle = next(c for c in found if isinstance(c, Checkpoint))
         assert [b.data for b in produce(events, middle.state) if isinstance(b, Block)] == [[{"n": 2}]]
+
+
+def test_the_state_of_a_feeder_does_not_depend_on_what_is_selected() -> None:
+    def files(name: str, n: int) -> Resource:
+        feed = resource([{"n": n}], name="filesystem", incremental=incremental("n"))
+        return feed | transformer(lambda item: item, name=name)  # type: ignore[no-any-return]  # a resource
+
+    @source
+    def readers() -> Iterator[Resource]:
+        yield files("one", 9)
+        yield files("two", 1)
+
+    made = readers()
+    state = last_state(made.with_resources("one"))
+    found = produce(made.with_resources("two"), state)
+    assert [b.data for b in found if isinstance(b, Block)] == [[{"n": 1}]]
+
+
+def test_to_restart_is_to_forget_the_feeders_too() -> None:
+    feed = resource([{"n": 1}], name="files", incremental=incremental("n"))
+    other = resource([{"n": 1}], name="other", incremental=incremental("n"))
+    read = feed | transformer(lambda item: item, name="read")
+    state = last_state([read, other])
+    run = PythonSource([read, other], resources=["read"])
+    assert json.loads(run.restart(state) or "")["resources"].keys() == {"other"}
+    assert [b.data for b in run.produce(run.restart(state)) if isinstance(b, Block)] == [[{"n": 1}]]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from typing import Any
 
 from penstock.sources.python.chunk import Chunk
-from penstock.sources.python.group import Source
+from penstock.sources.python.group import Source, state_names
 from penstock.sources.python.lane import Lane
 from penstock.sources.python.memory import State, load
 from penstock.sources.python.resource import Resource
@@ -29,13 +29,14 @@ class Flow:
         source: str,
         state: State,
         workers: Workers,
+        names: Mapping[int, str] | None = None,
         before: Template | None = None,
         after: Template | None = None,
     ) -> None:
         self._workers = workers
-        self._options = {"source": source, "state": state, "workers": workers}
+        self._options: dict[str, Any] = {"source": source, "state": state, "workers": workers}
         self._before, self._after = before or Template(), after or Template()
-        self._keys: set[str] = set()
+        self._names = state_names(resources) if names is None else names
         self.lanes: dict[int, Lane] = {}
         self.heads: list[Lane] = []
         for resource in resources:
@@ -54,11 +55,9 @@ class Flow:
         parent = self._lane(resource.parent) if resource.parent is not None else None
         if parent is None and resource.transformer:
             resource._feed_from(None)
-        key, count = resource.name, 2
-        while key in self._keys:
-            key, count = f"{resource.name}_{count}", count + 1
-        self._keys.add(key)
-        lane = Lane(resource, key, before=self._before, after=self._after, **self._options)  # type: ignore[arg-type]  # as above
+        lane = Lane(
+            resource, self._names[id(resource)], before=self._before, after=self._after, **self._options
+        )
         self.lanes[id(resource)] = lane
         (parent.children if parent is not None else self.heads).append(lane)
         return lane

@@ -206,6 +206,26 @@ def _head(resource: Resource) -> Resource:
     return resource
 
 
+def state_names(resources: Iterable[Resource]) -> dict[int, str]:
+    """The name in the state, by identity, of resources and of those that feed them.
+
+    A feeder whose name is taken gets one of its own. It is the same whichever of them are selected.
+    """
+    own = list(resources)
+    names = {id(r): r.name for r in own}
+    taken = set(names.values())
+    for resource in own:
+        feeder = resource.parent
+        while feeder is not None and id(feeder) not in names:
+            name, count = feeder.name, 2
+            while name in taken:
+                name, count = f"{feeder.name}_{count}", count + 1
+            names[id(feeder)] = name
+            taken.add(name)
+            feeder = feeder.parent
+    return names
+
+
 def clones(resources: Iterable[Resource]) -> list[Resource]:
     """Copies of resources, and of those that feed them, that hang together as the originals do."""
     made: dict[int, Resource] = {}

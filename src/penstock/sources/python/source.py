@@ -9,7 +9,7 @@ from typing import Any
 from penstock.ports import Block, Checkpoint
 from penstock.sources.python.blocks import Blocks
 from penstock.sources.python.flow import Flow
-from penstock.sources.python.group import Source, SourceFunction, clones
+from penstock.sources.python.group import Source, SourceFunction, clones, state_names
 from penstock.sources.python.memory import dump, load
 from penstock.sources.python.resource import Resource, as_resource
 from penstock.sources.python.template import Template, from_words
@@ -54,6 +54,7 @@ class PythonSource:
                 source=self.source.name,
                 state=memory,
                 workers=workers,
+                names=state_names(self.source.resources.values()),
                 before=self.source.defaults,
                 after=self.hints,
             )
@@ -74,10 +75,14 @@ class PythonSource:
             yield Checkpoint(kept)
 
     def restart(self, state: str | None) -> str | None:
-        """The state without that of the selected resources; the source's own stays."""
+        """The state without that of the selected resources and of those that feed them."""
         memory = load(state)
-        for name in self.source.selected_resources:
-            memory["resources"].pop(name, None)
+        names = state_names(self.source.resources.values())
+        for resource in self.source.selected_resources.values():
+            feeder: Resource | None = resource
+            while feeder is not None:
+                memory["resources"].pop(names[id(feeder)], None)
+                feeder = feeder.parent
         return dump(memory)
 
 
