@@ -42,7 +42,9 @@ class Nursery:
     """The warm process, seen from the tests."""
 
     def __init__(self) -> None:
-        environment = os.environ | {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
+        # neither Arrow nor numpy, where it is installed, may start a thread before the fork
+        threadless = {"JE_ARROW_MALLOC_CONF": "background_thread:false", "OPENBLAS_NUM_THREADS": "1"}
+        environment = os.environ | threadless
         self._process = subprocess.Popen(
             [sys.executable, __file__],
             stdin=subprocess.PIPE,
