@@ -1,5 +1,7 @@
 """A process that loads until it is killed, for the tests beside it.
 
+Each load appends to one table, and writes into others by dispositions that the oracle knows.
+
 It imports once, then forks a loader for each line `<kind> <folder> <first load>` on standard input.
 The loader prints `started <pid>`, then `<number>` after each commit. The process itself never uses
 a thread pool, so its forks are clean.
@@ -9,9 +11,10 @@ from __future__ import annotations
 
 import itertools
 import os
+import random
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from penstock.destinations import duckdb_load, parquet_load, parquet_query  # noqa: F401  # before the forks
@@ -21,17 +24,22 @@ from penstock.ledger import Commit, LedgerFile, LedgerLoad
 from penstock.ports import Destination
 from penstock.project.spec import DuckDBSpec, ParquetSpec
 from penstock.schema import types as t
-from penstock.schema.disposition import Disposition, WriteMode
+from penstock.schema.disposition import Disposition
 from penstock.schema.table import Table
 from penstock.stores.local import LocalStore
-from penstock.testing.destination import APPEND, Row, batches, table
+from penstock.testing.destination import APPEND, START, Row, batches, table
+from penstock.testing.oracle import DISPOSITIONS, KINDS, from_instant, random_row
 
 ROWS = 60
 APPENDED = table("appended", load=t.INT64, n=t.INT64)
-MERGED = Table("merged", table("merged", key=t.INT64, load=t.INT64).columns, ("key",), ("half",))
-BY_KEY = Disposition(WriteMode.MERGE, ("key",))
-REPLACED = table("replaced", load=t.INT64)
-REPLACE = Disposition(WriteMode.REPLACE)
+TRIED = {
+    "replaced": "replace",
+    "merged": "upsert newest",
+    "regrouped": "delete-insert by both",
+    "versioned": "scd2 by merge key",
+    "changed": "cdc",
+    "overwritten": "overwrite",
+}
 
 
 def destination(kind: str, folder: Path) -> Destination:
@@ -41,22 +49,31 @@ def destination(kind: str, folder: Path) -> Destination:
     return ParquetDestination(ParquetSpec(path="lake"), folder, LocalStore(str(folder / "lake")))
 
 
-def merged_rows(number: int) -> list[Row]:
-    """The rows that a load merges: keys of its own, and some of the loads before."""
-    return [{"key": (number * 7 + i) % 100, "load": number} for i in range(20)]
+def tried_rows(name: str, number: int) -> list[Row]:
+    """The rows that a load writes into a table."""
+    rng = random.Random(f"{name} {number}")
+    return [random_row(rng, KINDS) | {"id": rng.randrange(40)} for _ in range(20)]
+
+
+def instant(number: int) -> datetime:
+    """From when on the rows of a load hold."""
+    return START + timedelta(days=number)
 
 
 def load(at: Destination, number: int) -> None:
-    """One load into three tables: appended to, merged into, replaced."""
+    """One load into all tables."""
     load_id = f"L{number:04}"
     with at.lock("p", "loader"):
         at.facts("p")
         transaction = at.begin("p", load_id)
-        rows: Sequence[tuple[Table, Disposition, list[Row]]] = (
-            (APPENDED, APPEND, [{"load": number, "n": n} for n in range(ROWS)]),
-            (MERGED, BY_KEY, merged_rows(number)),
-            (REPLACED, REPLACE, [{"load": number}]),
-        )
+        rows: list[tuple[Table, Disposition, Sequence[Row]]] = [
+            (APPENDED, APPEND, [{"load": number, "n": n} for n in range(ROWS)])
+        ]
+        for name, words in TRIED.items():
+            of = table(name, **KINDS)
+            if name == "merged":
+                of = Table(name, of.columns, ("id",), ("group",))
+            rows.append((of, from_instant(DISPOSITIONS[words], instant(number)), tried_rows(name, number)))
         written = 0
         for of, disposition, given in rows:
             transaction.shape(of, disposition)
@@ -64,7 +81,7 @@ def load(at: Destination, number: int) -> None:
         now = datetime.now(UTC)
         file = LedgerFile("p", "appended", f"k{number}", "00", 1, 1, load_id, "loaded", ROWS, ROWS, 0, 0)
         done = LedgerLoad(load_id, "p", now, now, "done", 1, written, written, 0, 0, "0")
-        schemas = (APPENDED, MERGED, REPLACED)
+        schemas = tuple(of for of, _, _ in rows)
         transaction.commit(Commit(done, (file,), schemas, state={"s": str(number)}))
 
 
