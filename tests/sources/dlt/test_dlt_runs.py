@@ -174,6 +174,12 @@ def test_our_own_pipeline_takes_what_is_dlts(here: Path) -> None:
     assert query("select id, n from things") == [{"id": 1, "n": 2}]
 
 
+def test_a_run_that_begins_anew(here: Path) -> None:
+    shop().run(orders([order(1, 1), order(2, 2)]))
+    shop().run(orders([order(3, 1)]), refresh="drop_resources")
+    assert query("select id from sales.orders") == [{"id": 3}]
+
+
 PROJECT = """
 name: shop
 destination: duckdb:///shop.duckdb

@@ -198,6 +198,32 @@ def test_replacing_forgets_the_state_and_empties_what_it_filled() -> None:
     assert take(issues([]), write="replace").blocks == {}, "it has filled nothing"
 
 
+def test_beginning_anew_keeps_what_others_have() -> None:
+    def fed(name: str) -> Any:
+        head = dlt.resource([{"n": 1}], name=f"{name}_head")
+        head.apply_hints(incremental=dlt.sources.incremental("n"))
+        return head | dlt.transformer(name=name)(lambda row: row)
+
+    @dlt.source
+    def pair() -> Any:
+        dlt.current.source_state()["shared"] = 1
+        return fed("one"), fed("two")
+
+    @dlt.resource
+    def own() -> Iterator[Any]:
+        dlt.current.source_state()["shared"] = 1
+        yield {"n": 1}
+
+    first = take(pair)
+    assert take(pair, first.state).rows == {}
+    assert take(pair, dlt_source(pair).restart(first.state)).rows == first.rows
+    anew = dlt_source(pair, resources=["one"]).restart(first.state)
+    assert take(pair, anew).rows == {"one": [{"n": 1}]}
+    assert dlt_source(pair).restart(None) is None
+    state = take(own).state
+    assert dlt_source(own).restart(state) == state, "what the source keeps is not a resource's"
+
+
 # ------------------------------------------------------------------------------------------ tables
 
 

@@ -85,10 +85,13 @@ class DltSource:
         for source in sources:
             yield from _run(source, known, filled, self.nesting)
         said = {**known, _TABLES: filled} if filled else known
-        yield Checkpoint(json.typed_dumps(said, sort_keys=True))
+        yield Checkpoint(_text(said))
 
     def restart(self, state: str | None) -> str | None:
-        """The state without that of the selected resources; what the source itself keeps stays."""
+        """The state without that of the selected resources and of those that feed them.
+
+        What the source itself keeps stays.
+        """
         if state is None:
             return None
         known: dict[str, Any] = json.typed_loads(state)
@@ -96,9 +99,9 @@ class DltSource:
             sources = self._sources(known)
         for source in sources:
             kept = known.get(_SOURCES, {}).get(source.name, {}).get("resources", {})
-            for name in source.resources.selected:
-                kept.pop(name, None)
-        return json.typed_dumps(known, sort_keys=True)
+            for resource in source.resources.extracted:
+                kept.pop(resource.name, None)
+        return _text(known)
 
     def _sources(self, state: dict[str, Any]) -> list[Any]:
         """The sources of dlt to run, with the resources that were asked for selected."""
@@ -130,6 +133,12 @@ class DltSource:
                 )
             return self.what
         return self.what(**self.arguments)
+
+
+def _text(state: dict[str, Any]) -> str:
+    """The state as JSON text, always the same for the same state."""
+    text: str = json.typed_dumps(state, sort_keys=True)
+    return text
 
 
 def _run(
