@@ -17,6 +17,7 @@ from scripted import Outcome, ScriptedSession
 
 from penstock.cli.show import table_lines
 from penstock.gate.verdict import Broken
+from penstock.ledger import RunRecord
 from penstock.report.facts import (
     Kept,
     Notice,
@@ -109,6 +110,17 @@ def test_status(penstock: Penstock, session: ScriptedSession) -> None:
     assert "last load    never" in penstock("status", "shop").out
     assert session.asked[1] == ("status", ["shop"], {})
     assert json.loads(penstock("status", "--json").out)["pipelines"][0]["holder"] is None
+
+
+def test_status_of_the_last_runs(penstock: Penstock, session: ScriptedSession) -> None:
+    at = datetime(2026, 1, 31, 13, 30, tzinfo=UTC)
+    run = RunRecord("r1", "shop", "run", 1, "loaded", at, at + timedelta(seconds=2), "0.1.0")
+    session.answers["last_runs"] = [run]
+    assert penstock("status", "--last", "shop").out.startswith("shop: loaded\n  run      r1\n")
+    assert session.asked[1] == ("last_runs", ["shop"], 1, {})
+    document = json.loads(penstock("status", "--last", "--runs", "3", "--json").out)
+    assert session.asked[3] == ("last_runs", [], 3, {})
+    assert document["runs"][0]["started_at"] == "2026-01-31T13:30:00Z"
 
 
 def test_check(penstock: Penstock, session: ScriptedSession) -> None:

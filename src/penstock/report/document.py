@@ -15,6 +15,7 @@ from enum import Enum
 from pathlib import PurePath
 from typing import TypeAlias, get_args
 
+from penstock.ledger import RunRecord
 from penstock.plan import Step
 from penstock.report.facts import PipelineStatus, PlanResult, QuarantinedRow, QuarantineEntry, RunResult
 from penstock.report.look import Look, plan_looks, run_looks, status_looks
@@ -88,6 +89,11 @@ def plan_document(result: PlanResult) -> dict[str, Json]:
 def status_document(statuses: Sequence[PipelineStatus]) -> dict[str, Json]:
     """How pipelines stand. Shape: pipelines, needs_a_look."""
     return {"pipelines": json_value(statuses), "needs_a_look": _looks(status_looks(statuses))}
+
+
+def last_document(runs: Sequence[RunRecord]) -> dict[str, Json]:
+    """The last runs of pipelines. Shape: runs."""
+    return {"runs": json_value(runs)}
 
 
 def quarantine_document(entries: Sequence[QuarantineEntry]) -> dict[str, Json]:
