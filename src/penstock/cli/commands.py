@@ -13,6 +13,7 @@ from penstock.cli.generate import generate
 from penstock.cli.plan import plan
 from penstock.cli.quarantine import quarantine
 from penstock.cli.run import rebuild, run
+from penstock.cli.schema import schema
 from penstock.cli.show import show
 from penstock.cli.start import init
 from penstock.cli.status import status
@@ -56,6 +57,7 @@ app.command()(plan)
 app.command()(run)
 app.command()(status)
 app.command()(show)
+app.add_typer(schema, name="schema")
 app.add_typer(quarantine, name="quarantine")
 app.command()(rebuild)
 

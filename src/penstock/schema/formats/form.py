@@ -223,12 +223,23 @@ def _bare(column: Column) -> Column:
 
 def _note_foreign(table: Table, form: Form, notes: Notes) -> None:
     """Note the keys of another format that this one has no words for."""
-    for key in [k for k in extra_of(table) if k not in form.translated]:
-        notes.add(f"{form.name} has no place for `{key}`", f"the table `{table.name}`")
+    title = _TITLES.get(form.name, form.name)
+    for key in extra_of(table):
+        if key not in form.translated:
+            notes.add(f"{title} has no place for `{key}`", f"the table `{table.name}`")
     for column in table.columns:
+        understood = {DATETIME_FORMAT, "type_category", *form.translated}
+        understood |= {key for key, fact in _FACTS.items() if getattr(column, fact) is not None}
         for key in extra_of(column):
-            if key != DATETIME_FORMAT and key not in form.translated:
-                notes.add(f"{form.name} has no place for `{key}`", column.name)
+            if key == "enum" and any(isinstance(e, Mapping) and len(e) > 1 for e in column.extra[key]):
+                notes.add(f"{title} has no place for the labels of `enum`", column.name)
+            elif key not in understood:
+                notes.add(f"{title} has no place for `{key}`", column.name)
+
+
+_TITLES = {"penstock": "our own form", "odcs": "ODCS", "json_schema": "JSON Schema"}
+_FACTS = {"enum": "enum", "relationships": "foreign_key"}
+"""Keys that are kept for what they say besides, and the fact of a column that they are about."""
 
 
 def listed(raw: Mapping[str, Any], key: str, names: Iterable[str]) -> Parts:

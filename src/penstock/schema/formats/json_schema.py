@@ -155,6 +155,8 @@ def json_schema_parts(table: Table, notes: Notes) -> Parts:
 
 def _spelt(column: Column, notes: Notes) -> Raw:
     raw, exact = spell_type(column.type)
+    if DATETIME_FORMAT in column.extra and raw.pop("format", None) is not None:
+        exact = False  # its texts are none of those that `format` promises
     ours: Raw = {} if exact else {"type": str(column.type)}
     if column.description is not None:
         raw["description"] = column.description
