@@ -123,6 +123,20 @@ def test_arrow_tables_and_dynamic_names(here: Path) -> None:
     ]
 
 
+def test_child_tables(here: Path) -> None:
+    rows = [{"id": 1, "who": {"name": "Ada"}, "lines": [{"n": 1, "tags": ["a"]}, {"n": 2}]}]
+    shop().run(
+        dlt.resource(rows, name="orders", max_table_nesting=1, primary_key="id", write_disposition="merge")
+    )
+    rows[0]["lines"] = [{"n": 3}]
+    shop().run(
+        dlt.resource(rows, name="orders", max_table_nesting=1, primary_key="id", write_disposition="merge")
+    )
+    assert query("select id, who__name from sales.orders") == [{"id": 1, "who__name": "Ada"}]
+    joined = "sales.orders__lines l join sales.orders o on l._penstock_parent_id = o._penstock_id"
+    assert query(f"select o.id, l.n from {joined}") == [{"id": 1, "n": 3}]
+
+
 def test_keys_by_which_rows_are_deleted_and_added(here: Path) -> None:
     resource = dlt.resource(name="days", merge_key="day", write_disposition="merge")
     day = [{"day": 1, "n": 1}, {"day": 1, "n": 2}, {"day": 2, "n": 3}]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import Enum
@@ -186,13 +187,25 @@ def test_a_key_alone_does_not_close_a_new_table() -> None:
     assert (closed.names, closed.primary_key) == ((), ("id",))
 
 
-def test_nesting() -> None:
+def test_a_depth_flattens() -> None:
+    flatten = NestingMode.FLATTEN
     assert hints().nesting is None
-    assert hints(max_table_nesting=0).nesting == Nesting(depth=0)
-    assert hints({"max_table_nesting": 2}).nesting == Nesting(depth=2)
-    assert hints({"max_table_nesting": 2}, max_table_nesting=1).nesting == Nesting(depth=1)
-    flat = take(dlt.resource([{"id": 1}], name="things"), nesting=NestingMode.FLATTEN)
-    assert flat.hints["things"].nesting == Nesting(NestingMode.FLATTEN)
+    assert hints(max_table_nesting=0).nesting == Nesting(flatten, 0)
+    assert hints({"max_table_nesting": 2}).nesting == Nesting(flatten, 2)
+    assert hints({"max_table_nesting": 2}, max_table_nesting=1).nesting == Nesting(flatten, 1)
+    asked = take(dlt.resource([{"id": 1}], name="things"), nesting=flatten)
+    assert asked.hints["things"].nesting == Nesting(flatten)
+
+
+def test_hints_of_child_tables_go_with_their_root() -> None:
+    child = dlt.mark.make_nested_hints(columns=[{"name": "price", "data_type": "double"}])
+    keyed = dlt.mark.make_nested_hints(primary_key="id", write_disposition="merge")
+    found = hints(nested_hints={"lines": child, ("lines", "Parts"): keyed}).declared.extra["nested_hints"]
+    assert list(found) == ["lines", "lines__Parts"]
+    assert "disposition" not in found["lines"]
+    lines, parts = (hints_from_json(json.dumps(found[path])) for path in found)
+    assert [(c.name, str(c.type)) for c in lines.declared.columns] == [("price", "float64")]
+    assert parts.disposition == Disposition(WriteMode.MERGE, ("id",), strategy=Strategy.DELETE_INSERT)
 
 
 def test_references_are_kept_as_remarks() -> None:

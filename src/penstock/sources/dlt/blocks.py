@@ -12,14 +12,15 @@ from typing import Any
 
 import penstock.sources.dlt.quiet  # noqa: F401  # isort: skip - before anything of dlt
 
-from dlt.extract.extractors import ImportFileMeta, MaterializedEmptyList
+from dlt.common.normalizers.naming.direct import NamingConvention
+from dlt.extract.extractors import ImportFileMeta, MaterializedEmptyList, _to_arrow_table
 from dlt.extract.hints import HintsMeta
 from dlt.extract.items import TableNameMeta
 from dlt.extract.utils import get_data_item_format
 
 from penstock.ports import Block
 from penstock.schema.hints import Hints
-from penstock.schema.nesting import Nesting
+from penstock.schema.nesting import SEPARATOR, Nesting
 from penstock.sources.dlt.tables import SKIP, hints_of
 from penstock.sources.dlt.values import rows_of
 
@@ -28,6 +29,7 @@ from penstock.sources.dlt.values import rows_of
 ROWS = 4096
 """How many rows are gathered before they are a block, unless a page holds more."""
 _CHUNK = 50_000
+_AS_IT_IS = NamingConvention()
 
 
 class Blocks:
@@ -57,7 +59,7 @@ class Blocks:
                 yield from self._arrow(resource, table, meta)
         elif shape == "arrow":
             for one in item if isinstance(item, list) else [item]:
-                yield from self._arrow(resource, _arrow_of(one), meta)
+                yield from self._arrow(resource, _to_arrow_table(one), meta)
         else:
             yield from self._items(resource, item, meta)
 
@@ -123,7 +125,8 @@ class Blocks:
             named = TableNameMeta(table) if resource.has_dynamic_table_name else meta
             schema = {**resource.compute_table_schema(item, named), "name": table}
             skipped = schema.get("write_disposition") == SKIP
-            self._hints[key] = None if skipped else hints_of(schema, self._contract, self._nesting)
+            children = _children(resource, table, item, named)
+            self._hints[key] = None if skipped else hints_of(schema, self._contract, self._nesting, children)
         hints = self._hints[key]
         if hints is None:
             return None
@@ -145,8 +148,10 @@ def _name(resource: Any, item: Any, meta: Any) -> str:
     return str(meta.table_name if isinstance(meta, TableNameMeta) else resource.table_name)
 
 
-def _arrow_of(data: Any) -> Any:
-    """Arrow data, whatever kind of frame it comes as."""
-    from dlt.extract.extractors import _to_arrow_table
-
-    return _to_arrow_table(data)
+def _children(resource: Any, table: str, item: Any, meta: Any) -> dict[str, Any]:
+    """The schemas of those child tables of which the resource says something, by their path."""
+    separator = _AS_IT_IS.PATH_SEPARATOR
+    return {
+        str(schema["name"]).removeprefix(table + separator).replace(separator, SEPARATOR): schema
+        for schema in resource.compute_nested_table_schemas(table, _AS_IT_IS, item, meta)
+    }

@@ -188,8 +188,11 @@ def _next(source: Any, pipes: Any, blocks: Blocks) -> list[Block] | None:
 
 
 def _nesting(source: Any, mode: NestingMode) -> Nesting | None:
+    """What a source says of nested data: a depth alone flattens, as in dlt."""
     depth = source.max_table_nesting
-    return Nesting(mode, depth) if depth is not None or mode is not NestingMode.NATIVE else None
+    if depth is None and mode is NestingMode.NATIVE:
+        return None
+    return Nesting(NestingMode.FLATTEN, depth)
 
 
 def _injected(contexts: Sequence[Any]) -> ExitStack:

@@ -7,6 +7,7 @@ contracts. A `primary_key` without a merge is a remark in dlt, and stays one.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from penstock.errors import RefusedError
 from penstock.schema.contract import Contract, Mode
 from penstock.schema.disposition import Disposition, Order, Scd2, Strategy, WriteMode
-from penstock.schema.hints import Hints
+from penstock.schema.hints import Hints, hints_to_json
 from penstock.schema.nesting import Nesting, NestingMode
 from penstock.schema.table import Column, Table
 from penstock.schema.types import NULL
@@ -29,11 +30,17 @@ _STRATEGIES = ("delete-insert", "upsert", "insert-only", "scd2")
 _CONDITIONS = ("x-merge-source-filter", "x-merge-destination-scope")
 
 
-def hints_of(schema: Mapping[str, Any], contract: Any = None, nesting: Nesting | None = None) -> Hints:
+def hints_of(
+    schema: Mapping[str, Any],
+    contract: Any = None,
+    nesting: Nesting | None = None,
+    children: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Hints:
     """The hints that a table schema of dlt stands for.
 
-    `contract` is what the source says where the table says nothing; `nesting` likewise, and its mode
-    holds in any case. Raises: RefusedError for words of dlt that have no meaning here.
+    `contract` and `nesting` are what the source says where the table says nothing; `children` are the
+    schemas of child tables by their path (`list__inner`).
+    Raises: RefusedError for words of dlt that have no meaning here.
     """
     columns: dict[str, Mapping[str, Any]] = dict(schema.get("columns") or {})
     name = str(schema["name"])
@@ -45,7 +52,7 @@ def hints_of(schema: Mapping[str, Any], contract: Any = None, nesting: Nesting |
     # a contract holds from the second load on, unless the columns were declared with their types
     promised = [c for c in declared if c is not None and not (closed and c.type == NULL)]
     return Hints(
-        declared=_table(name, schema, columns, promised, disposition),
+        declared=_table(name, schema, columns, promised, disposition, children or {}),
         disposition=disposition,
         contract=modes,
         nesting=_nesting(schema, nesting),
@@ -58,16 +65,28 @@ def _table(
     columns: Mapping[str, Any],
     promised: Sequence[Column],
     disposition: Disposition,
+    children: Mapping[str, Mapping[str, Any]],
 ) -> Table:
     references = schema.get("references")
+    extra: dict[str, Any] = {"references": references} if references else {}
+    if children:
+        extra["nested_hints"] = {path: _child(path, child) for path, child in children.items()}
     return Table(
         name,
         tuple(promised),
         primary_key=disposition.primary_key,
         partitions=_having(columns, "partition"),
         description=schema.get("description"),
-        extra={"references": references} if references else {},
+        extra=extra,
     )
+
+
+def _child(path: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The hints of a child table as plain values; it is written as its root is unless it says more."""
+    found: dict[str, Any] = json.loads(hints_to_json(hints_of({**schema, "name": path})))
+    if "write_disposition" not in schema and not found["declared"].get("primary_key"):
+        found.pop("disposition", None)
+    return found
 
 
 def _column(table: str, name: str, said: Mapping[str, Any]) -> Column | None:
@@ -153,7 +172,6 @@ def _contract(source: Any, table: Any) -> Contract:
 
 
 def _nesting(schema: Mapping[str, Any], base: Nesting | None) -> Nesting | None:
+    """A depth alone flattens, as in dlt; without one nested data stays as it is."""
     said = (schema.get("x-normalizer") or {}).get("max_nesting")
-    if said is None:
-        return base
-    return Nesting(base.mode if base else NestingMode.NATIVE, said)
+    return Nesting(NestingMode.FLATTEN, said) if said is not None else base
