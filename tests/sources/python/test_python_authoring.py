@@ -239,3 +239,21 @@ def test_many_kinds_of_things_in_one_run() -> None:
     assert tables(iter([{"a": 1}]), name="t") == {"t": [{"a": 1}]}
     assert tables({"a": 1}, name="t") == {"t": [{"a": 1}]}
     assert tables(plain(), table_name="t") == {"t": [{"id": 2}]}
+
+
+def test_words_of_dlt_that_configure_nothing_here_are_taken() -> None:
+    @resource(primary_key="file_url", spec=object, section="s", standalone=True)
+    def filesystem(bucket_url: str) -> Iterator[dict[str, str]]:
+        yield {"file_url": bucket_url}
+
+    assert tables(filesystem("x")) == {"filesystem": [{"file_url": "x"}]}
+
+
+def test_a_resource_of_a_resource_says_more_of_it() -> None:
+    first = resource(lambda: iter([{"id": 1}]), name="first", primary_key="id")
+    second = resource(first, name="second", write_disposition="merge", parallelized=True)
+    assert first.name == "first" and first.write_disposition == "append" and not first.parallelized
+    (block,) = blocks(second)
+    assert block.table == "second" and block.hints is not None and block.hints.disposition is not None
+    assert block.hints.disposition.mode == "merge" and block.hints.declared.primary_key == ("id",)
+    assert tables(resource(second, selected=False)) == {}

@@ -410,3 +410,13 @@ def test_hints_are_made_once_a_table() -> None:
 def test_a_table_that_is_replaced_by_nothing_is_told(said: Any, empties: bool) -> None:
     found = blocks(resource([], name="t", write=said, primary_key="id"))
     assert [(b.table, b.data) for b in found] == ([("t", [])] if empties else [])
+
+
+def test_rows_of_two_resources_for_one_table_keep_their_hints_apart() -> None:
+    pair = [
+        resource([{"id": 1}], name="one", table_name="t", primary_key="id"),
+        resource([{"id": 2}], name="two", table_name="t"),
+    ]
+    assert [(b.data, b.hints.declared.primary_key) for b in blocks(pair) if b.hints] == [
+        ([{"id": 1}], ("id",)), ([{"id": 2}], ()),
+    ]  # fmt: skip

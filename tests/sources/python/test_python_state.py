@@ -340,3 +340,17 @@ def test_to_restart_is_to_forget_the_feeders_too() -> None:
     run = PythonSource([read, other], resources=["read"])
     assert json.loads(run.restart(state) or "")["resources"].keys() == {"other"}
     assert [b.data for b in run.produce(run.restart(state)) if isinstance(b, Block)] == [[{"n": 1}]]
+
+
+def test_a_generator_that_is_ended_early_still_knows_who_runs() -> None:
+    @resource
+    def endless() -> Iterator[Row]:
+        try:
+            while True:
+                yield {"n": 1}
+        finally:
+            current.resource_state()["closed"] = current.resource_name()
+
+    assert json.loads(last_state(endless.add_limit(1)) or "") == {
+        "resources": {"endless": {"closed": "endless"}}
+    }

@@ -44,6 +44,9 @@ def resource(
     def make(data: Any) -> Resource:
         if isinstance(data, Resource):
             changed = data.clone() if name is None else data.with_name(str(name))
+            changed.selected = data.selected and selected
+            if parallelized:
+                changed.parallelize()
             return changed.apply_hints(incremental=incremental, **_meant(hints))
         return _made(data, name, options, data_from, hints)
 

@@ -84,6 +84,7 @@ class Resource:
 
     @table_name.setter
     def table_name(self, name: Any) -> None:
+        """As `apply_hints` does."""
         self.apply_hints(table_name=name)
 
     @property
@@ -93,6 +94,7 @@ class Resource:
 
     @write_disposition.setter
     def write_disposition(self, said: Any) -> None:
+        """As `apply_hints` does."""
         self.apply_hints(write=said)
 
     @property
@@ -103,6 +105,7 @@ class Resource:
 
     @max_table_nesting.setter
     def max_table_nesting(self, depth: int | None) -> None:
+        """As `apply_hints` does."""
         self.template = replace(self.template, max_table_nesting=depth)
         self.version += 1
 
