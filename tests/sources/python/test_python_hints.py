@@ -127,6 +127,7 @@ class Item(pydantic.BaseModel):
     changed_at: datetime | None = None
     raw: dict[str, Any] = {}
     amount: PyDecimal
+    day: date = pydantic.Field(ge=date(2024, 1, 1))
 
 
 def test_a_dataclass_says_its_columns() -> None:
@@ -143,10 +144,10 @@ def test_a_pydantic_model_says_its_columns_and_bounds() -> None:
     declared = hints(columns=Item).declared
     assert {c.name: str(c.type) for c in declared.columns} == {
         "id": "int64", "name": "text", "price": "decimal(10,2)", "made_at": "timestamp_tz",
-        "raw": "json", "amount": "null",
+        "raw": "json", "amount": "null", "day": "date",
     }  # fmt: skip
     assert (declared.columns[0].minimum, declared.columns[0].maximum) == (1, 9)
-    assert declared.columns[1].max_length == 5
+    assert declared.columns[1].max_length == 5 and declared.columns[-1].minimum == "2024-01-01"
     assert not declared.columns[5].declared, "a Decimal without digits says no type"
 
 
@@ -156,7 +157,7 @@ def test_arrow_schemas_tables_and_lists_say_columns() -> None:
     }  # fmt: skip
     table = Table("x", (Column("a", parse_type("date"), enum=(date(2024, 1, 1),)),), primary_key=("a",))
     assert hints(columns=table).declared == Table(
-        "t", (Column("a", parse_type("date"), enum=(date(2024, 1, 1),), declared=True),), primary_key=("a",)
+        "t", (Column("a", parse_type("date"), enum=("2024-01-01",), declared=True),), primary_key=("a",)
     )
     assert types([{"name": "a", "data_type": "bool"}, Column("b", parse_type("time"))]) == {
         "a": "bool", "b": "time",
@@ -239,6 +240,11 @@ def test_write_dispositions(said: Any, keys: Row, expected: Disposition) -> None
         ({"columns": {"a": {"nulable": True}}}, "did you mean 'nullable'"),
         ({"columns": {"a": {"dedup_sort": "down"}}}, "asc or desc"),
         ({"columns": {"a": {"data_type": "decimal", "precision": 50}}}, "cannot be held"),
+        ({"columns": {"a": {"nullable": "no"}}}, "neither true nor false"),
+        ({"columns": {"a": {"data_type": "bigint", "precision": "32"}}}, "no whole number"),
+        ({"columns": {"a": {"data_type": "bigint", "minimum": "x"}}}, "column `a`"),
+        ({"primary_key": 7}, "not made of column names"),
+        ({"merge_key": ["a", None]}, "not made of column names"),
         ({"columns": 7}, "no form that is known"),
         ({"columns": [{"data_type": "text"}]}, "has no name"),
         ({"contract": "freez"}, "did you mean 'freeze'"),

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
+from datetime import date, time
+from decimal import Decimal as PyDecimal
 from typing import Any
+from uuid import UUID
 
 from penstock.errors import RefusedError, suggest
 from penstock.schema import types as t
+from penstock.schema.constraint import check_column
 from penstock.schema.table import Column, Table
 from penstock.sources.python.annotation import Facts, columns_of_class, is_model
 from penstock.sources.python.words import data_type
@@ -23,6 +27,7 @@ _FIELDS = tuple(
 )
 _TYPE_WORDS = ("data_type", "type", "precision", "scale", "timezone")
 _ASIDE = ("partition", "cluster", "sort", "row_key", "parent_key", "root_key", "variant", "incremental")
+_YES_OR_NO = ("nullable", "unique", "sensitive", "timezone", "primary_key", "merge_key", "hard_delete")
 _KNOWN = (*_FIELDS, *MARKS, *_TYPE_WORDS, *_ASIDE, "name")
 
 
@@ -120,6 +125,15 @@ def _refuse_unknown(hints: Mapping[str, Any], spot: str) -> None:
                 expected=", ".join(sorted(_KNOWN)),
                 hint=suggest(key, _KNOWN),
             )
+        if key in _YES_OR_NO and hints[key] not in (True, False, None):
+            raise RefusedError(
+                f"`{key}` is neither true nor false",
+                where=spot,
+                found=repr(hints[key]),
+                expected="True or False",
+            )
+        if key in ("precision", "scale") and not isinstance(hints[key], int | None):
+            raise RefusedError(f"`{key}` is no whole number", where=spot, found=repr(hints[key]))
     order = hints.get("dedup_sort")
     if order is not None and order not in ("asc", "desc"):
         raise RefusedError(
@@ -132,10 +146,34 @@ def merged(before: Mapping[str, Facts], after: Mapping[str, Facts]) -> dict[str,
     return {**before, **{name: {**before.get(name, {}), **facts} for name, facts in after.items()}}
 
 
-def column(name: str, facts: Facts) -> Column | None:
-    """The column with these facts; None if they promise nothing of the column itself."""
+def column(name: str, facts: Facts, where: str) -> Column | None:
+    """The column with these facts; None if they promise nothing of the column itself.
+
+    Raises: RefusedError for bounds that contradict its type.
+    """
     own = {k: v for k, v in facts.items() if k not in MARKS}
     if not own or own == {"nullable": True}:
         return None
     kind = own.pop("type", t.NULL)
-    return Column(name, kind, declared=kind != t.NULL, **own)
+    for bound in ("minimum", "maximum"):
+        if bound in own:
+            own[bound] = _written(own[bound])
+    if "enum" in own:
+        own["enum"] = tuple(_written(v) for v in own["enum"] if v is not None)
+    made = Column(name, kind, declared=kind != t.NULL, **own)
+    for fault in check_column(made) if kind != t.NULL else ():
+        raise RefusedError(
+            fault.what,
+            where=f"{where}, column `{name}`",
+            found=fault.found,
+            expected=fault.expected,
+            hint=fault.hint,
+        )
+    return made
+
+
+def _written(value: Any) -> Any:
+    """A bound as metadata files hold it: dates, times, decimals and UUIDs as text."""
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return str(value) if isinstance(value, PyDecimal | UUID) else value

@@ -84,8 +84,8 @@ class Template:
         facts: dict[str, dict[str, Any]] = {}
         for layer in said.columns:
             facts = merged(facts, columns_of(layer, where))
-        marks = _marks(said, facts)
-        columns = (column(name, f) for name, f in facts.items())
+        marks = _marks(said, facts, where)
+        columns = (column(name, f, where) for name, f in facts.items())
         declared = Table(
             table,
             tuple(c for c in columns if c is not None),
@@ -120,13 +120,17 @@ def is_function(value: Any) -> bool:
     return callable(value) and not isinstance(value, type)
 
 
-def _marks(said: Template, facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _marks(said: Template, facts: Mapping[str, Mapping[str, Any]], where: str) -> dict[str, Any]:
     """What concerns the table as a whole; what was said of the table wins over its columns."""
     marked = {m: tuple(n for n, f in facts.items() if f.get(m)) for m in MARKS}
     sort = marked["dedup_sort"][0] if marked["dedup_sort"] else None
+    for key in ("primary_key", "merge_key"):
+        value = getattr(said, key)
+        if value is not None:
+            marked[key] = names(value, key, where)
     return {
-        "primary_key": names(said.primary_key) if said.primary_key is not None else marked["primary_key"],
-        "merge_key": names(said.merge_key) if said.merge_key is not None else marked["merge_key"],
+        "primary_key": marked["primary_key"],
+        "merge_key": marked["merge_key"],
         "hard_delete": marked["hard_delete"][0] if marked["hard_delete"] else None,
         "dedup_sort": sort,
         "dedup_order": facts[sort]["dedup_sort"] if sort else None,

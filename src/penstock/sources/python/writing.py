@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -50,7 +50,7 @@ def disposition(said: Any, marks: Mapping[str, Any], where: str) -> Disposition 
     values = {**{k: v for k, v in marks.items() if v}, **{k: options[k] for k in _OWN if k in options}}
     values["dedup_order"] = Order(values.get("dedup_order", Order.DESC))
     for name in ("delete_values", "overwrite"):
-        values[name] = names(values.get(name))
+        values[name] = names(values.get(name), name, where)
     if mode != WriteMode.MERGE:
         _check_plain(mode, options, where)
         kept = {"primary_key", "overwrite"} if mode == WriteMode.REPLACE else {"primary_key"}
@@ -175,8 +175,16 @@ def nesting(said: Any, depth: int | None, where: str) -> Nesting | None:
     return Nesting(NestingMode(said), depth)
 
 
-def names(said: Any) -> tuple[str, ...]:
-    """Column names given as one or as several."""
+def names(said: Any, key: str = "names", where: str | None = None) -> tuple[str, ...]:
+    """Column names given as one or as several. Raises: RefusedError for what are no names."""
     if not said:
         return ()
-    return (said,) if isinstance(said, str) else tuple(said)
+    found = (said,) if isinstance(said, str) else tuple(said) if isinstance(said, Iterable) else (said,)
+    if not all(isinstance(name, str) and name for name in found):
+        raise RefusedError(
+            f"`{key}` is not made of column names",
+            where=where,
+            found=repr(said),
+            expected="a name, or a list of them",
+        )
+    return found
