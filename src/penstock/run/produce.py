@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pyarrow as pa
+
 from penstock.ledger import Commit, Refresh
 from penstock.ports import Block, Producer
 from penstock.report.facts import Phase, PhaseDone, PhaseStarted
@@ -27,6 +29,7 @@ def produce(
     committed by itself. With `refresh` it begins anew, and the landing takes the place of what was there.
     Raises: what the producer raises; what was landed before the last checkpoint stays.
     """
+    pa.set_memory_pool(pa.system_memory_pool())  # gives back what the producer lets go of
     flow.observe(PhaseStarted(flow.pipeline, Phase.LAND, 0, 0))
     began, before = flow.now(), state
     if refresh is not None:
