@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
 from penstock.errors import RefusedError
 from penstock.sources.python.group import SourceFunction
+from penstock.sources.python.hint_words import ResourceWords
 from penstock.sources.python.resource import Resource
 from penstock.sources.python.template import from_words
 
@@ -16,7 +17,32 @@ from penstock.sources.python.template import from_words
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_OPTIONS = ("selected", "parallelized", "incremental")
 _UNUSED = ("spec", "section", "standalone", "_impl_cls")
+
+
+@overload
+def resource(
+    data: None = None,
+    /,
+    name: str | Callable[..., str] | None = None,
+    *,
+    data_from: Resource | None = None,
+    **words: Unpack[ResourceWords],
+) -> Callable[[Any], Resource]:
+    """As a decorator with arguments."""
+
+
+@overload
+def resource(
+    data: Callable[..., Any] | Iterable[Any],
+    /,
+    name: str | Callable[..., str] | None = None,
+    *,
+    data_from: Resource | None = None,
+    **words: Unpack[ResourceWords],
+) -> Resource:
+    """As a decorator without arguments, or as a call."""
 
 
 def resource(
@@ -24,57 +50,88 @@ def resource(
     /,
     name: str | Callable[..., str] | None = None,
     *,
-    selected: bool = True,
-    parallelized: bool = False,
-    incremental: Any = None,
-    data_from: Any = None,
-    **hints: Any,
-) -> Any:
+    data_from: Resource | None = None,
+    **words: Unpack[ResourceWords],
+) -> Resource | Callable[[Any], Resource]:
     """A resource of a function (as a decorator, with or without arguments) or of data.
 
-    `hints` are `table_name` (text, or a function of a row), `write` or `write_disposition` (a word
-    or a mapping), `columns` (hints, a pydantic model, a dataclass, an Arrow schema, a Table),
-    `primary_key`, `merge_key`, `contract` or `schema_contract`, `max_table_nesting`, `nesting`,
-    `nested_hints`, `references` and `description`. Each may be a function of a row if `table_name`
-    is one. `spec`, `section` and `standalone` are taken and not used.
+    `words` are `selected`, `parallelized`, `incremental`, and hints for the table: `table_name`
+    (text, or a function of a row), `write` or `write_disposition` (a word or a mapping), `columns`
+    (hints, a pydantic model, a dataclass, an Arrow schema, a Table), `primary_key`, `merge_key`,
+    `contract` or `schema_contract`, `max_table_nesting`, `nesting`, `nested_hints`, `references` and
+    `description`. Each hint may be a function of a row if `table_name` is one. `spec`, `section` and
+    `standalone` are taken and not used.
     Raises: RefusedError for a hint that has no meaning, at once rather than in a run.
     """
-    options: dict[str, Any] = {"selected": selected, "parallelized": parallelized, "incremental": incremental}
+    options, hints = _sorted(words)
 
     def make(data: Any) -> Resource:
         if isinstance(data, Resource):
-            changed = data.clone() if name is None else data.with_name(str(name))
-            changed.selected = data.selected and selected
-            if parallelized:
-                changed.parallelize()
-            return changed.apply_hints(incremental=incremental, **_meant(hints))
+            return _changed(data, name, options, hints)
         return _made(data, name, options, data_from, hints)
 
     return make if data is None else make(data)
 
 
+@overload
+def transformer(
+    function: None = None,
+    /,
+    data_from: Resource | None = None,
+    *,
+    name: str | Callable[..., str] | None = None,
+    **words: Unpack[ResourceWords],
+) -> Callable[[Any], Resource]:
+    """As a decorator with arguments."""
+
+
+@overload
+def transformer(
+    function: Callable[..., Any],
+    /,
+    data_from: Resource | None = None,
+    *,
+    name: str | Callable[..., str] | None = None,
+    **words: Unpack[ResourceWords],
+) -> Resource:
+    """As a decorator without arguments, or as a call."""
+
+
 def transformer(
     function: Any = None,
     /,
-    data_from: Any = None,
+    data_from: Resource | None = None,
     *,
     name: str | Callable[..., str] | None = None,
-    **options: Any,
-) -> Any:
+    **words: Unpack[ResourceWords],
+) -> Resource | Callable[[Any], Resource]:
     """A resource that is fed with the items of another, one item or page at a time.
 
     As a decorator with or without arguments, or as a call. Without `data_from` it is piped into:
-    `resource | transformer`. The other words are those of `resource`.
+    `resource | transformer`. The words are those of `resource`.
     Raises: RefusedError for a function without a parameter for the item.
     """
-    own: dict[str, Any] = {
-        k: options.pop(k) for k in ("selected", "parallelized", "incremental") if k in options
-    }
+    options, hints = _sorted(words)
 
     def make(function: Any) -> Resource:
-        return _made(function, name, {**own, "transformer": True}, data_from, options)
+        return _made(function, name, {**options, "transformer": True}, data_from, hints)
 
     return make if function is None else make(function)
+
+
+def _sorted(words: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What concerns the resource, and what concerns its table."""
+    options = {k: v for k, v in words.items() if k in _OPTIONS}
+    return options, {k: v for k, v in words.items() if k not in _OPTIONS and k not in _UNUSED}
+
+
+def _changed(resource: Resource, name: Any, options: dict[str, Any], hints: dict[str, Any]) -> Resource:
+    made = resource.clone() if name is None else resource.with_name(name)
+    made.selected = resource.selected and options.get("selected", True)
+    if options.get("parallelized"):
+        made.parallelize()
+    template = from_words(hints, made.where)
+    return made.say(template, options.get("incremental"))
 
 
 def _made(data: Any, name: Any, options: dict[str, Any], data_from: Any, hints: dict[str, Any]) -> Resource:
@@ -84,7 +141,7 @@ def _made(data: Any, name: Any, options: dict[str, Any], data_from: Any, hints: 
     where = f"resource `{name if isinstance(name, str) else data.__name__}`"
     if data_from is not None:
         options = {**options, "transformer": True}
-    made = Resource(data, name, from_words(_meant(hints), where), **options)
+    made = Resource(data, name, from_words(hints, where), **options)
     if data_from is not None:
         made._feed_from(data_from)
     if callable(data):
@@ -92,8 +149,25 @@ def _made(data: Any, name: Any, options: dict[str, Any], data_from: Any, hints: 
     return made
 
 
-def _meant(hints: dict[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in hints.items() if k not in _UNUSED}
+@overload
+def source(
+    function: None = None,
+    /,
+    name: str | None = None,
+    *,
+    max_table_nesting: int | None = None,
+    schema_contract: Any = None,
+    contract: Any = None,
+    root_key: bool = False,
+    parallelized: bool = False,
+    **unused: Any,
+) -> Callable[[Callable[..., Any]], SourceFunction]:
+    """As a decorator with arguments."""
+
+
+@overload
+def source(function: Callable[..., Any], /, name: str | None = None) -> SourceFunction:
+    """As a decorator without arguments."""
 
 
 def source(
@@ -107,7 +181,7 @@ def source(
     root_key: bool = False,
     parallelized: bool = False,
     **unused: Any,
-) -> Any:
+) -> SourceFunction | Callable[[Callable[..., Any]], SourceFunction]:
     """Make a function that returns or yields resources give a `Source`, with or without arguments.
 
     `max_table_nesting` and `contract` hold for resources that say nothing else. `root_key` is

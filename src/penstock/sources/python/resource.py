@@ -6,10 +6,11 @@ import copy
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Self, cast
+from typing import Any, Self, Unpack, cast
 
 from penstock.errors import RefusedError
 from penstock.sources.python.call import call_of
+from penstock.sources.python.hint_words import HintWords
 from penstock.sources.python.incremental import Incremental
 from penstock.sources.python.steps import Filter, Increment, ItemStep, Limit, Map, Step, YieldMap, with_mark
 from penstock.sources.python.template import Template, from_words
@@ -280,24 +281,31 @@ class Resource:
     # ------------------------------------------------------------------------------------- hints
 
     def apply_hints(
-        self, *, incremental: Any = None, create_table_variant: bool = False, **hints: Any
+        self,
+        table_name: Any = None,
+        *,
+        incremental: Any = None,
+        create_table_variant: bool = False,
+        **hints: Unpack[HintWords],
     ) -> Self:
         """Say more of the table, by the words of `resource`; what is said later wins.
 
         An empty value ("" or []) takes a hint away. With `create_table_variant` the hints are those
         of their `table_name` alone. Raises: RefusedError.
         """
-        said = from_words(hints, self.where)
+        said = from_words({"table_name": table_name, **hints}, self.where)
         if create_table_variant:
             self._add_variant(said, incremental)
-        else:
-            template = self.template.over(said)
-            template.check(self.where)
-            self.template = template
-            if incremental is not None:
-                self._set_incremental(incremental)
+            return self
+        return self.say(said, incremental)
+
+    def say(self, said: Template, incremental: Any = None) -> Self:
+        """Put hints on top of those that are there. Raises: RefusedError."""
+        template = self.template.over(said)
+        template.check(self.where)
+        self.template = template
         self.version += 1
-        return self
+        return self if incremental is None else self._set_incremental(incremental)
 
     def _add_variant(self, said: Template, incremental: Any) -> None:
         name = said.table_name
@@ -310,6 +318,7 @@ class Resource:
         template = self.variants.get(name, self.template.static()).over(said)
         template.check(self.where)
         self.variants[name] = template
+        self.version += 1
 
     # ------------------------------------------------------------------------------------- copies
 
