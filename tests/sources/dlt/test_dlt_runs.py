@@ -154,6 +154,18 @@ def test_rows_that_say_that_they_are_gone(here: Path) -> None:
     assert query("select id from sales.people") == [{"id": 2}]
 
 
+def test_versions_of_rows_under_dlts_names(here: Path) -> None:
+    versions = {"disposition": "merge", "strategy": "scd2"}
+    for rows in ([{"id": 1, "v": "a"}, {"id": 2, "v": "b"}], [{"id": 1, "v": "c"}]):
+        shop().run(dlt.resource(rows, name="dim", write_disposition=versions))
+    found = query("select id, v, _dlt_valid_to is null as holds from sales.dim order by id, _dlt_valid_from")
+    assert found == [
+        {"id": 1, "v": "a", "holds": False},
+        {"id": 1, "v": "c", "holds": True},
+        {"id": 2, "v": "b", "holds": False},
+    ]
+
+
 def test_what_a_run_replaces(here: Path) -> None:
     resource = dlt.resource(name="whole", write_disposition="replace")
     shop().run(resource(lambda: iter([{"n": 1}, {"n": 2}])))
@@ -179,6 +191,33 @@ def test_a_source_that_breaks_half_way_leaves_nothing_and_is_read_again(here: Pa
     assert query("select count(*) as rows, count(distinct n) as ids from sales.shaky") == [
         {"rows": 5001, "ids": 5001}
     ]
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+import penstock.dlt as dlt
+
+@dlt.resource
+def numbers(n=dlt.sources.incremental("n", initial_value=0)):
+    for page in range(n.last_value // 1000, 12):
+        yield [{"n": 1000 * page + i} for i in range(1000)]
+        if page == 8 and not Path("killed").exists():
+            Path("killed").touch()
+            os.kill(os.getpid(), 9)
+
+dlt.pipeline("shop", dataset_name="sales").run(numbers)
+"""
+
+
+def test_a_run_that_is_killed_is_done_again_once(here: Path) -> None:
+    (here / "main.py").write_text(KILLED)
+    killed = subprocess.run([sys.executable, "main.py"], capture_output=True, timeout=120)
+    assert killed.returncode == -9
+    for _ in range(2):
+        python("main.py")
+    found = query("select count(*) as rows, count(distinct n) as numbers from sales.numbers")
+    assert found == [{"rows": 12_000, "numbers": 12_000}]
 
 
 def test_our_own_pipeline_takes_what_is_dlts(here: Path) -> None:
