@@ -144,11 +144,54 @@ def test_a_pydantic_model_says_its_columns_and_bounds() -> None:
     declared = hints(columns=Item).declared
     assert {c.name: str(c.type) for c in declared.columns} == {
         "id": "int64", "name": "text", "price": "decimal(10,2)", "made_at": "timestamp_tz",
+        "changed_at": "null",
         "raw": "json", "amount": "null", "day": "date",
     }  # fmt: skip
     assert (declared.columns[0].minimum, declared.columns[0].maximum) == (1, 9)
     assert declared.columns[1].max_length == 5 and declared.columns[-1].minimum == "2024-01-01"
-    assert not declared.columns[5].declared, "a Decimal without digits says no type"
+    assert not declared.columns[6].declared, "a Decimal without digits says no type"
+
+
+class Tree(pydantic.BaseModel):
+    id: int
+    children: list[Tree] = []
+    anything: list[Any] = []
+
+
+class Coded(pydantic.BaseModel):
+    item_code: str = pydantic.Field(alias="itemCode")
+    place: Named | None = None
+
+
+class Named(pydantic.BaseModel):
+    full_name: str = pydantic.Field(alias="fullName")
+
+
+def test_what_holds_itself_or_anything_is_left_to_the_data() -> None:
+    assert {c.name: str(c.type) for c in hints(columns=Tree).declared.columns} == {
+        "id": "int64", "children": "null", "anything": "null",
+    }  # fmt: skip
+
+    @dataclass
+    class Local:
+        id: Missing  # type: ignore[name-defined]  # noqa: F821  # as in a notebook
+
+    with pytest.raises(RefusedError, match="`Local` cannot be read"):
+        hints(columns=Local)
+
+
+def test_an_aliased_model_goes_by_the_names_that_rows_have() -> None:
+    row = {"itemCode": "a", "place": {"fullName": "b"}}
+    named = {"item_code": "text", "place": "struct<full_name: text>"}
+    aliased = {"itemCode": "text", "place": "struct<fullName: text>"}
+    for data, expected in (
+        (row, aliased),
+        (Coded.model_validate(row), named),
+        (pa.table({"itemCode": [""]}), aliased),
+    ):
+        (block,) = blocks(resource([data], name="t", columns=Coded))
+        assert block.hints is not None
+        assert {c.name: str(c.type) for c in block.hints.declared.columns} == expected
 
 
 def test_arrow_schemas_tables_and_lists_say_columns() -> None:

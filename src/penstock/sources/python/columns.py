@@ -6,7 +6,7 @@ A fact is a field of `schema.table.Column`, or one of `MARKS`, which concern the
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, time
 from decimal import Decimal as PyDecimal
 from typing import Any
@@ -31,18 +31,19 @@ _YES_OR_NO = ("nullable", "unique", "sensitive", "timezone", "primary_key", "mer
 _KNOWN = (*_FIELDS, *MARKS, *_TYPE_WORDS, *_ASIDE, "name")
 
 
-def columns_of(said: Any, where: str) -> dict[str, Facts]:
+def columns_of(said: Any, where: str, keys: Collection[str] = ()) -> dict[str, Facts]:
     """The facts by column that `said` means: hints as in dlt, columns of ours, or a schema.
 
+    `keys` are those of a row of the table, for a model whose fields have aliases.
     Raises: RefusedError, naming the column and the word that is wrong.
     """
     if isinstance(said, Table):
         keys = {name: {"primary_key": True} for name in said.primary_key}
         return {c.name: _of_column(c) | keys.get(c.name, {}) for c in said.columns}
     if is_model(said) or is_model(type(said)):
-        return columns_of_class(said if isinstance(said, type) else type(said))
+        return columns_of_class(said if isinstance(said, type) else type(said), keys)
     if dataclasses.is_dataclass(said):
-        return columns_of_class(said if isinstance(said, type) else type(said))
+        return columns_of_class(said if isinstance(said, type) else type(said), keys)
     if type(said).__module__.partition(".")[0] == "pyarrow":
         return _of_arrow(said)
     if isinstance(said, Mapping):
@@ -152,7 +153,7 @@ def column(name: str, facts: Facts, where: str) -> Column | None:
     Raises: RefusedError for bounds that contradict its type.
     """
     own = {k: v for k, v in facts.items() if k not in MARKS}
-    if not own or own == {"nullable": True}:
+    if not own:
         return None
     kind = own.pop("type", t.NULL)
     for bound in ("minimum", "maximum"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -83,7 +83,7 @@ class Template:
         said = self._of_row(row)
         facts: dict[str, dict[str, Any]] = {}
         for layer in said.columns:
-            facts = merged(facts, columns_of(layer, where))
+            facts = merged(facts, columns_of(layer, where, _keys(row)))
         marks = _marks(said, facts, where)
         columns = (column(name, f, where) for name, f in facts.items())
         declared = Table(
@@ -118,6 +118,14 @@ class Template:
 def is_function(value: Any) -> bool:
     """Whether a hint is to be called with the row; classes are schemas, not functions."""
     return callable(value) and not isinstance(value, type)
+
+
+def _keys(row: Any) -> Collection[str]:
+    """The names that a row, or Arrow data, has."""
+    if isinstance(row, Mapping):
+        return row.keys()
+    names_of: list[str] = getattr(getattr(row, "schema", None), "names", [])
+    return names_of
 
 
 def _marks(said: Template, facts: Mapping[str, Mapping[str, Any]], where: str) -> dict[str, Any]:
