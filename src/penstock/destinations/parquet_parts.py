@@ -153,10 +153,13 @@ def _settings(rows: Any, compression: str) -> dict[str, Any]:
 
     Dictionaries only where values repeat, differences for whole numbers and times: together a
     third less CPU and a tenth less size than the defaults, and every reader knows these encodings.
+    Texts outside of a dictionary have no statistics: where these show one value only, DuckDB 2.0
+    answers `IS NULL` with rows that hold that value.
     """
     sample = rows.slice(0, _SAMPLE_ROWS).combine_chunks()
     dictionary: list[str] = []
     encoding: dict[str, str] = {}
+    statistics: list[str] = []
     taken: set[str] = set()
     for name in rows.column_names:
         for path, values in _leaves(name, sample.column(name)):
@@ -166,8 +169,11 @@ def _settings(rows: Any, compression: str) -> dict[str, Any]:
                 dictionary.append(path)
             elif _counts(values.type):
                 encoding[path] = "DELTA_BINARY_PACKED"
+            if path in dictionary or not _is_bytes(values.type):
+                statistics.append(path)
             taken.add(path)
     settings: dict[str, Any] = {"compression": compression, "use_dictionary": dictionary}
+    settings["write_statistics"] = statistics or False
     if compression == "zstd":
         settings["compression_level"] = 1
     return settings | ({"column_encoding": encoding} if encoding else {})
@@ -190,6 +196,10 @@ def _repeats(values: Any) -> bool:
     if pa.types.is_boolean(values.type):
         return False
     return bool(pc.count_distinct(values).as_py() * 2 < len(values) - values.null_count)
+
+
+def _is_bytes(kind: Any) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_binary(kind))
 
 
 def _counts(kind: Any) -> bool:
