@@ -36,6 +36,7 @@ from penstock.schema.faults import combine
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from penstock.app.dataset import Dataset
     from penstock.app.shapes import SchemaVersion
     from penstock.run.flow import Flow
     from penstock.run.pipeline import Work
@@ -197,6 +198,14 @@ class Session:
             )
             query = sql or f"SELECT * FROM {identifier(bare or '')} LIMIT {int(limit)}"
             return flow.destination.query(query)
+
+    def dataset(self, pipeline: str | None = None) -> Dataset:
+        """The tables of a pipeline (of the first one if none is named), to read from Python."""
+        from penstock.app.dataset import Dataset
+        from penstock.app.parts import open_destination
+
+        name = self._chosen([pipeline] if pipeline else [])[0]
+        return Dataset(partial(open_destination, self.loaded, name), name)
 
     def _list_tables(self) -> pa.Table:
         import pyarrow as pa

@@ -157,6 +157,14 @@ class ParquetDestination:
                 self._snapshot = None
         return answer(self._current(), self._files, sql, parameters, self.url, runs)
 
+    def show_in(self, connection: Any, tables: Sequence[str]) -> None:
+        """Make a temporary view for each table in a DuckDB connection, of what is committed now."""
+        from penstock.destinations.engine import explained
+        from penstock.destinations.parquet_views import show
+
+        with explained(self.url):
+            show(connection, self._files(connection), self._current(), tables)
+
     def note(self, run: RunRecord) -> None:
         """Keep the record of a run. Called with the lock held."""
         if not self._held:
