@@ -125,7 +125,17 @@ def _format_of(file: str, spec: TableSpec, seen: Mapping[str, DataType]) -> Form
     from penstock.records.csv_header import CsvDialect
     from penstock.records.formats import format_of
 
-    return format_of(file, spec.format, CsvDialect(**spec.csv.model_dump()), seen)
+    found = format_of(file, spec.format, CsvDialect(**spec.csv.model_dump()), seen)
+    if spec.detect:
+        from penstock.records.detect import Detection
+        from penstock.records.options import Detecting
+
+        found = Detecting(found, [Detection(word) for word in spec.detect], datetime.now(UTC))
+    if spec.variants:
+        from penstock.records.options import Varying
+
+        found = Varying(found)
+    return found
 
 
 def holder() -> str:

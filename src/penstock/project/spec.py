@@ -51,9 +51,7 @@ def known(model: type[BaseModel], key: str) -> bool:
 
 Names = Annotated[tuple[str, ...], BeforeValidator(short.names, json_schema_input_type=str | tuple[str, ...])]
 Place = Annotated[str, AfterValidator(words.place)]
-Detection = Literal[
-    "timestamp", "iso_timestamp", "iso_date", "large_integer", "hexbytes_to_text", "wei_to_double"
-]
+Detection = Literal["timestamp", "iso_timestamp", "iso_date", "large_integer", "wei_to_double"]
 Count = Annotated[int, Field(ge=0)]
 Seconds = Annotated[float, Field(ge=0)]
 

@@ -113,7 +113,9 @@ def _structs(column: Any, to: Struct, read_as: DataType | None) -> Any:
 def _lists(column: Any, to: List, read_as: DataType | None) -> Any:
     before = column.flatten()
     after = convert(before, to.item, read_as.item if isinstance(read_as, List) else None)
-    lists = relisted(column, after).cast(to_arrow(to))
+    lists = relisted(column, after)
+    if lists.type != to_arrow(to):  # pyarrow 26 breaks a list<null> that is cast to its own type
+        lists = lists.cast(to_arrow(to))
     if column.null_count:
         lists = kept(lists, column.is_valid())
     if after.null_count == before.null_count:
