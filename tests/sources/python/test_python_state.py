@@ -70,7 +70,7 @@ def test_a_source_shares_state_and_resources_have_their_own() -> None:
     }
 
 
-def test_steps_deferred_functions_and_names_of_tables_know_who_runs() -> None:
+def test_steps_and_deferred_functions_know_who_runs() -> None:
     @defer
     def later() -> Row:
         return {"by": current.resource_name()}
