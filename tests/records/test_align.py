@@ -18,7 +18,6 @@ from penstock.schema.metadata import read_metadata
 from penstock.schema.table import Column, Table
 from penstock.schema.types import parse_type
 
-
 wall = datetime.fromisoformat
 
 

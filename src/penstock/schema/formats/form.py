@@ -127,7 +127,7 @@ def write_table(table: Table, form: Form, notes: Notes) -> Raw:
     plain_head = {**unknown, **head}
     plain = [(name, _with_extra(table, name, raw, form)) for name, raw in columns]
     was = [(name, _as_it_was(table, name, form, raw)) for name, raw in plain]
-    mixed = _retyped(table, was, plain, form)
+    mixed = _retyped(table, plain_head, was, plain, form)
     whole = dict(source.get("head", plain_head))
     for first, second in ((whole, was), (plain_head, was), (plain_head, mixed)):
         document = form.join(first, second)
@@ -140,11 +140,8 @@ def write_table(table: Table, form: Form, notes: Notes) -> Raw:
 
 def _keys_hold(document: Raw, table: Table, form: Form) -> bool:
     """Whether a document that cannot say all of a table says its keys at least."""
-    try:
-        told = form.read(document, table.name)
-    except ProjectError:
-        return False
-    return (told.primary_key, told.partitions) == (table.primary_key, table.partitions)
+    told = _told(document, table.name, form)
+    return told is not None and (told.primary_key, told.partitions) == (table.primary_key, table.partitions)
 
 
 def _add(notes: Notes, more: Notes) -> None:
@@ -175,18 +172,20 @@ def _as_it_was(table: Table, name: str, form: Form, otherwise: Any) -> Any:
 
 
 def _retyped(
-    table: Table, was: list[tuple[str, Any]], plain: list[tuple[str, Any]], form: Form
+    table: Table, head: Raw, was: list[tuple[str, Any]], plain: list[tuple[str, Any]], form: Form
 ) -> list[tuple[str, Any]]:
     """Columns as they were where they say the same; elsewhere spelt anew, but for types that stayed."""
     found: list[tuple[str, Any]] = []
+    together = _told(form.join(head, was), table.name, form)
     for (name, old), (_, new) in zip(was, plain, strict=True):
         column = table.column(name)
-        told = _alone(table, name, old, form)
-        if told is not None and column is not None and _bare(told) == _bare(column):
+        among = together or _told(form.join(head, [(name, old)]), table.name, form)
+        told = among.column(name) if among is not None else None
+        if told is None or column is None:
+            found.append((name, new))
+        elif _bare(told) == _bare(column):
             found.append((name, old))
-        elif (
-            told is not None and column is not None and told.type == column.type and isinstance(old, Mapping)
-        ):
+        elif told.type == column.type and isinstance(old, Mapping):
             kept = {k: v for k, v in old.items() if k in form.type_keys}
             found.append((name, {**{k: v for k, v in new.items() if k not in form.type_keys}, **kept}))
         else:
@@ -194,22 +193,18 @@ def _retyped(
     return found
 
 
-def _alone(table: Table, name: str, raw: Any, form: Form) -> Column | None:
-    """What a column of a file says when it stands alone; None if it says nothing that can be used."""
-    head, _ = form.canonical(Table(table.name), Notes())
+def _told(document: Raw, name: str, form: Form) -> Table | None:
+    """What a document says; None if it says nothing that can be used."""
     try:
-        return form.read(form.join(head, [(name, raw)]), table.name).column(name)
+        return form.read(document, name)
     except ProjectError:
         return None
 
 
 def _says(document: Raw, table: Table, form: Form) -> bool:
     """Whether a document says exactly what the table says."""
-    try:
-        told = form.read(document, table.name)
-    except ProjectError:
-        return False
-    return _stripped(told) == _stripped(table)
+    told = _told(document, table.name, form)
+    return told is not None and _stripped(told) == _stripped(table)
 
 
 def _stripped(table: Table) -> Table:
