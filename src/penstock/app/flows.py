@@ -58,6 +58,7 @@ def flow_of(
         table=cache(lambda table, hints: table_flow(loaded, name, table, hints)),
         policy=pipeline.policy,
         landing=Landing(spec.land_as, spec.file_bytes) if isinstance(spec, RefSpec) else Landing(),
+        name_of=naming_of(pipeline.naming).name,
         min_age_s=DROPPED_MIN_AGE_S if isinstance(spec, RefSpec) else spec.min_age_s,
         holder=holder(),
         version=__version__,

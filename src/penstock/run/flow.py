@@ -54,7 +54,8 @@ class Flow:
 
     Data comes from files of a `source` or is made by a `producer`; from neither if others drop it.
     `table` gives a table's flow by name, for tables that the project does not name too, and with
-    what a producer said of it. `landing` says how what a producer makes is written. `now`
+    what a producer said of it. `landing` says how what a producer makes is written, `name_of` under
+    which name. `now`
     returns Unix seconds; `new_id` an identifier that no load has had. `min_age_s` is how long a
     file that others put into the landing area must have rested.
     """
@@ -70,6 +71,7 @@ class Flow:
     table: Callable[[str, Hints | None], TableFlow]
     policy: Policy
     landing: Landing
+    name_of: Callable[[str], str]
     min_age_s: float
     holder: str
     version: str

@@ -12,6 +12,7 @@ import gzip
 import io
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Protocol, cast
 
@@ -64,6 +65,7 @@ class Making:
 
     def add(self, block: Block) -> None:
         """Take a block in. Raises: RefusedError for a row that cannot be written; StoreError."""
+        block = replace(block, table=self.flow.name_of(block.table))
         if block.hints is not None:
             self._hints[block.table] = block.hints
         if isinstance(block.data, Path):
