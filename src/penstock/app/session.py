@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from penstock.app.files import load_project
+from penstock.app.retrying import retried
 from penstock.errors import NotFoundError, ProjectError, RefusedError, suggest
 from penstock.gate.rules import identifier
 from penstock.ledger import Facts, RunRecord
@@ -99,9 +100,13 @@ class Session:
 
         `wait_s` (seconds) is how long to wait for a lock that another run holds.
         """
-        return RunResult(tuple(self._run(name, observe, wait_s) for name in self._chosen(pipelines)))
+        results = []
+        for name in self._chosen(pipelines):
+            work = partial(self._run, name, observe, wait_s)
+            results.append(retried(self.loaded, name, observe, work))
+        return RunResult(tuple(results))
 
-    def _run(self, name: str, observe: Observer, wait_s: float) -> PipelineResult:
+    def _run(self, name: str, observe: Observer, wait_s: float, attempt: int) -> PipelineResult:
         from penstock.app.flows import flow_of
 
         quiet = self._quiet(name)
@@ -111,7 +116,7 @@ class Session:
             return PipelineResult(name, Status.NOTHING_NEW, seconds=time.time() - began)
         from penstock.run.pipeline import run_pipeline  # loads the engines, which takes its time
 
-        return run_pipeline(flow, quiet, wait_s, runs=self._runs)
+        return run_pipeline(flow, quiet, wait_s, runs=self._runs, attempt=attempt)
 
     def plan(self, pipelines: Sequence[str], observe: Observer, *, quick: bool = False) -> PlanResult:
         """What a run would do; `quick` does not read the files."""
