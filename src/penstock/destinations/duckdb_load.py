@@ -141,6 +141,7 @@ class DuckDBTransaction:
             raise BugError(f"`{name}` was written to before its shape was told")
         refuse_unknown(table, disposition)
         if is_merged(disposition):
+            self._grant(self._limits.insert_threads)
             with explained(self._where):
                 return self._merges.add(name, self._layouts[name], disposition, data)
         if disposition.mode is WriteMode.REPLACE:

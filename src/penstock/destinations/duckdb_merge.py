@@ -42,7 +42,6 @@ class Merges:
 
     def add(self, name: str, layout: Layout, disposition: Disposition, data: Batches) -> int:
         """Stage rows and return how many; those that do not go with earlier ones make these merge first."""
-        self._grant(0)
         stage = self._stages.get(name)
         received = stage.add(data, layout) if stage and stage.disposition == disposition else None
         if received is None:

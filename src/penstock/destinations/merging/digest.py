@@ -2,8 +2,8 @@
 
 Nulls leave no trace, at the top and inside of objects, so a column or a field that is new and null
 everywhere changes nothing. A value has the same text in every type that its column may widen to
-among numbers and among dates and times. Every text is preceded by its length, so no two rows that
-differ have one text.
+among numbers and among dates and times. A field is written as the length of its value, its name
+with the length of that, and the value (`5:4:name=Maria`), so no two rows that differ have one text.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from penstock.schema.types import (
 )
 
 _DAY_US = 86_400_000_000
+_WHOLE = 9.2e18  # whole numbers below it fit an int64, and have its text
 
 
 def digest(columns: Iterable[tuple[Stored, str]]) -> str:
@@ -35,7 +36,7 @@ def digest(columns: Iterable[tuple[Stored, str]]) -> str:
     Columns of Penstock's own are left out.
     """
     kept = sorted(columns, key=lambda column: column[0].name)
-    fields = [_named(c.name, canonical(x, c.type)) for c, x in kept if not c.name.lower().startswith(PRIVATE)]
+    fields = [_field(c.name, x, c.type) for c, x in kept if not c.name.lower().startswith(PRIVATE)]
     return f"md5(concat({', '.join(fields)}))" if fields else "md5('')"
 
 
@@ -50,13 +51,14 @@ def canonical(x: str, kind: DataType, depth: int = 0) -> str:
     if isinstance(kind, Struct):
         names = field_names(kind)
         parts = (
-            _named(n, canonical(f"struct_extract({x}, {literal(names[n])})", t, depth))
+            _field(n, f"struct_extract({x}, {literal(names[n])})", t, depth)
             for n, t in sorted(kind.fields, key=lambda field: field[0])
         )
         return f"CASE WHEN {x} IS NOT NULL THEN concat('{{', {', '.join(parts)}) END"
     if isinstance(kind, List):
         e = f"e{depth}"
-        item = f"coalesce({_sized(canonical(e, kind.item, depth + 1))}, '-')"
+        text = canonical(e, kind.item, depth + 1)
+        item = f"coalesce(strlen({text}) || ':' || {text}, '-')"
         return f"'[' || array_to_string(list_transform({x}, lambda {e}: {item}), '')"
     return _scalar(x, kind)
 
@@ -64,8 +66,11 @@ def canonical(x: str, kind: DataType, depth: int = 0) -> str:
 def _scalar(x: str, kind: DataType) -> str:
     text = f"CAST({x} AS VARCHAR)"
     if is_float(kind):
-        text = f"CAST(CAST({x} AS DOUBLE) AS VARCHAR)"
-        return f"CASE WHEN ends_with({text}, '.0') THEN left({text}, strlen({text}) - 2) ELSE {text} END"
+        wide = f"CAST({x} AS DOUBLE)"
+        whole = f"{wide} = trunc({wide}) AND abs({wide}) < {_WHOLE}"
+        return (
+            f"CASE WHEN {whole} THEN CAST(CAST({wide} AS BIGINT) AS VARCHAR) ELSE CAST({wide} AS VARCHAR) END"
+        )
     if isinstance(kind, Decimal):
         return f"rtrim(rtrim({text}, '0'), '.')" if kind.scale else text
     if kind == DATE:
@@ -81,9 +86,8 @@ def _scalar(x: str, kind: DataType) -> str:
     return f"CAST(json({x}) AS VARCHAR)" if kind == JSON else text
 
 
-def _named(name: str, text: str) -> str:
-    return f"{literal(f'{len(name.encode())}:{name}=')} || {_sized(text)}"
-
-
-def _sized(text: str) -> str:
-    return f"strlen({text}) || ':' || {text}"
+def _field(name: str, x: str, kind: DataType, depth: int = 0) -> str:
+    """The arguments of `concat`, which passes over nulls, for a field that is `x`."""
+    text = canonical(x, kind, depth)
+    label = literal(f":{len(name.encode())}:{name}=")
+    return f"strlen({text}), CASE WHEN {x} IS NOT NULL THEN {label} END, {text}"
