@@ -183,7 +183,7 @@ def test_a_source_that_breaks_half_way_leaves_nothing_and_is_read_again(here: Pa
             raise ConnectionError("the line is dead")
         yield [{"n": 5000}]
 
-    with pytest.raises(OutsideError, match="could not read"):
+    with pytest.raises(OutsideError, match="`shaky` of dlt failed"):
         shop().run(shaky)
     broken = False
     assert loaded(shop().run(shaky)) == 5001

@@ -17,7 +17,7 @@ import dlt
 from dlt.extract.exceptions import ResourceExtractionError
 from dlt_pieces import take
 
-from penstock.errors import MissingPartError, NotFoundError, RefusedError
+from penstock.errors import MissingPartError, NotFoundError, OutsideError, RefusedError
 from penstock.schema.disposition import Disposition, WriteMode
 from penstock.sources.dlt import dlt_source, is_dlt
 
@@ -332,14 +332,49 @@ def test_an_empty_table_that_is_to_be_there() -> None:
 # ---------------------------------------------------------------------------------------- failures
 
 
-def test_what_the_code_raises_is_told_with_its_resource() -> None:
+def test_what_the_code_raises_is_told_with_its_resource_and_line() -> None:
     @dlt.resource
     def broken() -> Iterator[int]:
         yield 1
         raise ValueError("no luck")
 
-    with pytest.raises(ResourceExtractionError, match=r"broken.*no luck"):
+    with pytest.raises(RefusedError) as caught:
         take(broken)
+    assert caught.value.what == "the resource `broken` of dlt failed"
+    assert caught.value.found == "ValueError: no luck"
+    assert str(caught.value.where).startswith(__file__)
+    assert str(caught.value.where).endswith("in broken")
+    assert isinstance(caught.value.__cause__, ResourceExtractionError)
+
+
+def test_steps_and_functions_that_fail() -> None:
+    step = numbers(1).add_map(lambda row: row["none"])
+    with pytest.raises(RefusedError, match="`numbers` of dlt failed") as caught:
+        take(step)
+    assert caught.value.found == "KeyError: 'none'"
+
+    def made() -> Any:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OutsideError, match="a source of dlt failed"):
+        take(made)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("GET https://host/path?page=2&key=secret failed", "GET https://host/path?*** failed"),
+        ("cannot reach postgresql://me:secret@host/db", "cannot reach postgresql://***@host/db"),
+        ("is this all? no=yes", "is this all? no=yes"),
+    ],
+)
+def test_secrets_in_addresses_are_not_told(text: str, told: str) -> None:
+    def made() -> Any:
+        raise ValueError(text)
+
+    with pytest.raises(RefusedError) as caught:
+        take(made)
+    assert caught.value.found == f"ValueError: {told}"
 
 
 def test_an_error_of_ours_keeps_its_kind() -> None:

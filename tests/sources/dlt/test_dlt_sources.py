@@ -24,7 +24,7 @@ from dlt.sources.rest_api import rest_api_source
 from dlt.sources.sql_database import sql_database, sql_table
 from dlt_pieces import take
 
-from penstock.errors import OutsideError
+from penstock.errors import OutsideError, RefusedError
 from penstock.schema.disposition import Strategy, WriteMode
 
 PAGE = 2
@@ -136,10 +136,22 @@ def test_rest_api(api: Api) -> None:
 
 def test_a_server_that_fails_is_outside(api: Api) -> None:
     api.status = 503
-    with pytest.raises(OutsideError) as caught:
+    with pytest.raises(OutsideError, match="the resource `issues` of dlt failed") as caught:
         take(issues_of(api))
     assert "503" in str(caught.value.found)
-    assert caught.value.where == "resource `issues`"
+
+
+def test_a_server_that_refuses_is_not_told_with_the_key(api: Api) -> None:
+    api.status = 403
+    client = {
+        "base_url": api.url,
+        "auth": {"type": "api_key", "name": "key", "api_key": "very-secret", "location": "query"},
+    }
+    with pytest.raises(RefusedError) as caught:
+        take(rest_api_source({"client": client, "resources": ["issues"]}))
+    assert "403" in str(caught.value.found)
+    assert "very-secret" in api.asked[0]
+    assert "very-secret" not in str(caught.value)
 
 
 # ---------------------------------------------------------------------------------------- database
