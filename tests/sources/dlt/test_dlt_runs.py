@@ -20,6 +20,7 @@ pytest.importorskip("dlt", reason="dlt is not installed: pip install 'penstock[d
 import dlt
 import pyarrow as pa
 from dlt.common.wei import Wei
+from dlt_api import Api
 from dlt_workshop import IMPORTS, STEP_FIVE, STEP_SIX, STEPS_TWO_TO_FOUR
 
 import penstock.dlt as face
@@ -283,14 +284,65 @@ def test_a_project_file(here: Path) -> None:
     assert query("select table_name from duckdb_tables() where table_name = 'plain'") == []
 
 
+API = """
+name: tracker
+destination: duckdb:///shop.duckdb
+pipelines:
+  tracker:
+    source:
+      type: dlt
+      ref: dlt.sources.rest_api:rest_api_source
+      with:
+        name: tracker
+        config:
+          client: {{base_url: "{url}", paginator: {{type: page_number, base_page: 1, total_path: pages}}}}
+          resources:
+            - name: issues
+              primary_key: id
+              write_disposition: merge
+              endpoint:
+                path: issues
+                data_selector: data
+                params: {{since: "{{incremental.start_value}}"}}
+                incremental: {{cursor_path: updated, initial_value: "2024-01-02T00:00:00Z"}}
+"""
+
+
+def test_an_api_in_a_project_file_alone(here: Path, api: Api) -> None:
+    (here / "penstock.yml").write_text(API.format(url=api.url))
+    penstock("run")
+    api.issues.append({"id": 6, "updated": "2024-01-06T00:00:00Z"})
+    api.asked.clear()
+    penstock("run")
+    assert len(api.asked) == 1
+    assert "since=2024-01-05" in api.asked[0]
+    assert [row["id"] for row in query("select id from issues order by id")] == [2, 3, 4, 5, 6]
+    api.status = 503
+    failed = subprocess.run(
+        [sys.executable, "-m", "penstock", "run"],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert failed.returncode == 3, "outside: to be run again later"
+    assert "the resource `issues` of dlt failed" in failed.stderr
+
+
 # ---------------------------------------------------------------------------------------- workshop
 
 
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if name in ("PATH", "PYTHONPATH", "LANG")},
+    "NO_PROXY": "127.0.0.1",
+    "RUNTIME__REQUEST_MAX_ATTEMPTS": "1",
+}
+
+
 def python(*arguments: str) -> None:
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "PYTHONPATH", "LANG")}
     command = [sys.executable, "-W", "error", *arguments]
     done = subprocess.run(
-        command, env=kept | {"HOME": str(Path.cwd())}, capture_output=True, text=True, timeout=120
+        command, env=ENVIRONMENT | {"HOME": str(Path.cwd())}, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

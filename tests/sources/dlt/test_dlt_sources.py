@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -22,62 +17,13 @@ import dlt
 from dlt.sources.filesystem import filesystem, read_csv, read_jsonl, read_parquet
 from dlt.sources.rest_api import rest_api_source
 from dlt.sources.sql_database import sql_database, sql_table
+from dlt_api import Api
 from dlt_pieces import take
 
 from penstock.errors import OutsideError, RefusedError
 from penstock.schema.disposition import Strategy, WriteMode
 
-PAGE = 2
-
-
-class Api(ThreadingHTTPServer):
-    """Issues with their comments, page by page; remembers what it was asked."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Answers)
-        self.issues = [{"id": n, "updated": f"2024-01-0{n}T00:00:00Z"} for n in range(1, 6)]
-        self.asked: list[str] = []
-        self.status = 200
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class _Answers(BaseHTTPRequestHandler):
-    server: Api
-
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)
-        path, query = urlsplit(self.path).path, parse_qs(urlsplit(self.path).query)
-        page = int(query.get("page", ["1"])[0])
-        if path == "/issues":
-            since = query.get("since", [""])[0]
-            found = [i for i in self.server.issues if i["updated"] >= since]
-            body: Any = {"data": found[PAGE * (page - 1) : PAGE * page], "pages": -(-len(found) // PAGE)}
-        else:
-            body = [{"text": f"on {path.split('/')[2]}"}]
-        text = json.dumps(body).encode()
-        self.send_response(self.server.status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
-        """Say nothing."""
-
-
-@pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("RUNTIME__REQUEST_MAX_ATTEMPTS", "1")
-    with Api() as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # what dlt leaves open
 
 
 def issues_of(api: Api) -> Any:
