@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks import measure, peers
+from benchmarks import measure, merge, peers
 from benchmarks.cases import CASES, JOBS, NOT_RUN, Case
 from benchmarks.data import Data
 from benchmarks.report import Outcome, Setting, judge, render
@@ -51,6 +51,9 @@ def _ready(
         if job is None:
             outcome.not_run = NOT_RUN[name]
             continue
+        if job.target == "merge":
+            commands.append(merge.command(job, WORK, data.rows))
+            continue
         if tool in peers.PEERS:
             if skip == "all" or (skip == "slow" and job.once):
                 outcome.not_run = f"left out by --skip-peers {skip}"
@@ -74,6 +77,7 @@ def _measure(made: Command, outcome: Outcome) -> None:
     """One job in one round; its folder goes afterwards unless a later round builds on it."""
     made.prepare()
     log = WORK / "logs" / f"{made.job.name}.txt"
+    outcome.rows = made.data.truth.rows + made.data.truth.bad if made.data else 0
     for _ in range(made.job.repeat):
         usage = measure.run(made.argv, cwd=made.folder, env=made.env, log=log, timeout_s=TIMEOUT_S)
         outcome.usages.append(usage)
@@ -82,6 +86,8 @@ def _measure(made: Command, outcome: Outcome) -> None:
             words = next((line for line in lines if line.lower().startswith(("error", "fatal"))), lines[-1])
             outcome.faults.append(f"exit {usage.exit_code}: {words[:200]}")
             return
+    if made.job.prints:
+        outcome.printed.append(made.printed(log))
     fault = made.fault()
     if fault:
         outcome.faults.append(fault)

@@ -10,6 +10,8 @@ class Job:
     """One tool loading one set of data into one kind of target; the tool is the name's first word.
 
     `again` jobs are second runs over what is loaded already. `once` jobs are slow: first round only.
+    `script` is what a pipeline written in Python makes its data of, `rows` or `tables`. A job that
+    `prints` says its own rows per CPU second.
     """
 
     name: str
@@ -19,6 +21,8 @@ class Job:
     again: bool = False
     once: bool = False
     repeat: int = 1
+    script: str | None = None
+    prints: bool = False
 
     @property
     def tool(self) -> str:
@@ -49,6 +53,22 @@ JOBS = {
         Job("dlt-again", "flat", flags=("--new-only",), again=True, repeat=3),
         Job("sling-again", "flat", flags=("--mode", "incremental", "--update-key", "_sling_loaded_at"),
             again=True, repeat=3),
+        Job("penstock-rows", "made", script="rows"),
+        Job("penstock-rows-flat", "made", flags=("flatten",), script="rows"),
+        Job("dlt-rows", "made_fifth", script="rows", once=True),
+        Job("penstock-tables", "nested", script="tables"),
+        Job("dlt-tables", "nested", script="tables"),
+        Job("penstock-flatten", prints=True),
+        *(
+            Job(f"{tool}-{name}{size}", target="merge", flags=(strategy, times))
+            for name, strategy, tools in (
+                ("upsert", "upsert", ("penstock", "duckdb")),
+                ("scd2", "scd2", ("penstock", "duckdb")),
+                ("fixed", "none", ("penstock",)),
+            )
+            for tool in tools
+            for size, times in (("", "1"), ("-x10", "10"))
+        ),
         Job("python-start", repeat=5),
         Job("penstock-import", repeat=5),
         Job("penstock-help", repeat=5),
@@ -66,19 +86,29 @@ NOTES = {
     "sling-parquet": "each record as one untyped JSON value",
     "duckdb-table": "`CREATE TABLE AS SELECT * FROM read_json`: no copy kept, nothing checked",
     "dlt-again": "over the parquet files",
+    "dlt-rows": "a fifth of the rows, so compare by row; the object is columns, the list a child table",
+    "penstock-rows": "the object is a struct, the list a list",
+    "penstock-rows-flat": '`nesting="flatten"`: the object is columns, the list a child table',
+    "penstock-flatten": "flattening alone; the process does two further depths, and joins all back",
     "sling-again": "over the parquet files",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """`metric` of `job`, divided by that of `against` if there is one, is at most (or least) `limit`."""
+    """`metric` of `job`, divided by that of `against` if there is one, is at most (or least) `limit`.
+
+    Metrics: `cpu_s`, `wall_s`, `peak_mb`; `row_cpu_us`, the CPU time a row of the job's data took, start
+    included; and `printed`, what a job said of itself. What `beyond` takes, a job that does only what
+    every run does, is taken off `job` first.
+    """
 
     job: str
     metric: str
     limit: float
     against: str | None = None
     at_least: bool = False
+    beyond: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +168,42 @@ CASES = (
         "A run with nothing new",
         ("penstock-again", "dlt-again", "ingestr-again", "sling-again"),
         (Bar("penstock-again", "wall_s", 0.4),),
+    ),
+    Case(
+        "python-rows",
+        "A generator of dicts (12 fields, one nested object, one list) → DuckDB",
+        ("penstock-rows", "penstock-rows-flat", "dlt-rows"),
+        (Bar("dlt-rows", "row_cpu_us", 6, "penstock-rows", at_least=True),),
+    ),
+    Case(
+        "python-tables",
+        "A generator of Arrow record batches (the same 12 fields, nested) → DuckDB",
+        ("penstock-tables", "dlt-tables"),
+        (
+            Bar("dlt-tables", "cpu_s", 1.5, "penstock-tables", at_least=True),
+            Bar("penstock-tables", "peak_mb", 0.6, "dlt-tables"),
+        ),
+    ),
+    Case(
+        "flatten",
+        "Nested rows, two lists and one of them nested, → flat tables",
+        ("penstock-flatten",),
+        (Bar("penstock-flatten", "printed", 100_000, at_least=True),),
+    ),
+    Case(
+        "merge",
+        "A tenth as many changed rows into a DuckDB table, and into one of ten times the rows",
+        (
+            *("penstock-upsert", "duckdb-upsert", "penstock-upsert-x10", "duckdb-upsert-x10"),
+            *("penstock-scd2", "duckdb-scd2", "penstock-scd2-x10", "duckdb-scd2-x10"),
+            *("penstock-fixed", "penstock-fixed-x10"),
+        ),
+        (
+            Bar("penstock-upsert", "cpu_s", 1.3, "duckdb-upsert", beyond="penstock-fixed"),
+            Bar("penstock-upsert-x10", "cpu_s", 1.3, "duckdb-upsert-x10", beyond="penstock-fixed-x10"),
+            Bar("penstock-scd2", "cpu_s", 2.0, "duckdb-scd2", beyond="penstock-fixed"),
+            Bar("penstock-scd2-x10", "cpu_s", 2.0, "duckdb-scd2-x10", beyond="penstock-fixed-x10"),
+        ),
     ),
     Case(
         "start",

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 PENSTOCK = str(Path(sys.executable).parent / "penstock")
+MADE = str(Path(__file__).with_name("python_rows.py"))
 BAD = ("malformed", "type", "null", "enum", "range", "pattern")
 BAD_SHARE = 0.01
 SUMS = "count(*), sum(id)::BIGINT, sum(quantity)::BIGINT"
@@ -25,6 +26,7 @@ if sys.argv[2]:
     connection.execute(f"ATTACH '{sys.argv[2]}' AS db (READ_ONLY)")
 print(json.dumps(connection.execute(sys.argv[1]).fetchall()))
 """
+NEST = "SELECT * REPLACE (uuid::VARCHAR AS uuid) FROM read_json('{file}', format='newline_delimited')"
 FLATTEN = """SELECT * EXCLUDE (address, tags) REPLACE (uuid::VARCHAR AS uuid), address.street AS street,
     address.city AS city, address.postcode AS postcode FROM read_json('{file}', format='newline_delimited')"""
 
@@ -83,9 +85,12 @@ class Data:
         self.root, self.rows, self.files = work / "data" / f"{rows}_{files}", rows, files
 
     def __getitem__(self, name: str) -> DataSet:
-        """The set `name`: clean, joined (as one file), flat (parquet), bad or five (times as much)."""
+        """The set `name`: clean, joined (as one file), flat or nested (parquet), bad, five (times as much).
+
+        Of `made` and `made_fifth` there are no files: a program makes the rows.
+        """
         folder, note = self.root / name, self.root / f"{name}.json"
-        pattern = "*.parquet" if name == "flat" else "*.jsonl"
+        pattern = "*.parquet" if name in ("flat", "nested") else "*.jsonl"
         if not note.exists():
             print(f"making data: {name}", file=sys.stderr)
             shutil.rmtree(folder, ignore_errors=True)
@@ -117,11 +122,21 @@ class Data:
                     shutil.copyfileobj(part, out, 1 << 22)
         return self["clean"].truth
 
-    def _flat(self, folder: Path) -> Truth:
+    def _flat(self, folder: Path, select: str = FLATTEN) -> Truth:
         for file in self["clean"].files:
-            rows = FLATTEN.format(file=file)
+            rows = select.format(file=file)
             ask(f"COPY ({rows}) TO '{folder}/{file.stem}.parquet' (COMPRESSION zstd)")
         return self["clean"].truth
+
+    def _nested(self, folder: Path) -> Truth:
+        return self._flat(folder, NEST)
+
+    def _made(self, _: Path, rows: int | None = None) -> Truth:
+        argv = [sys.executable, MADE, str(rows or self.rows)]
+        return Truth(*json.loads(subprocess.run(argv, check=True, capture_output=True).stdout))
+
+    def _made_fifth(self, folder: Path) -> Truth:
+        return self._made(folder, self.rows // 5)
 
     def _bad(self, folder: Path) -> Truth:
         shares = [word for kind in BAD for word in ("--bad", f"{kind}={BAD_SHARE / len(BAD):.6f}")]

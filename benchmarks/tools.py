@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from benchmarks.cases import Job
 from benchmarks.data import PENSTOCK, SUMS, DataSet, ask
 from benchmarks.peers import Installed
 
+ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {"duckdb", "pyarrow", "obstore", "numpy", "pandas", "polars", "dlt", "dagster", "boto3", "pyspark"}
 SLING_SUMS = "count(*), sum((data->>'id')::BIGINT)::BIGINT, sum((data->>'quantity')::BIGINT)::BIGINT"
 
@@ -66,7 +68,7 @@ class Command:
             return
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        if self.job.tool == "penstock" and self.data:
+        if self.job.tool == "penstock" and self.data and not self.job.script:
             (self.folder / "penstock.yml").write_text(_project(self.job, self.data))
         if self.job.again:
             with (self.folder / "first-run.partial").open("wb") as log:
@@ -75,6 +77,8 @@ class Command:
 
     def fault(self) -> str:
         """What is wrong with the outcome: rows, sum of ids and sum of quantities must be the source's."""
+        if self.job.prints:
+            return ""
         if self.data is None:
             return _heavy(self.argv[1:]) if self.job.tool == "penstock" else ""
         truth = self.data.truth
@@ -98,6 +102,12 @@ class Command:
         if self.job.target == "duckdb":
             return TABLES.get(self.job.tool, "db.main.events")
         return f"read_parquet('{self.folder}/{FILES.get(self.job.tool, 'out.parquet')}')"
+
+    def printed(self, log: Path) -> float:
+        """The rows per CPU second that the job said of itself, in its first line."""
+        said = re.search(r"([\d,]+) rows per CPU second", log.read_text())
+        assert said is not None
+        return float(said[1].replace(",", ""))
 
 
 def _project(job: Job, data: DataSet) -> str:
@@ -131,6 +141,13 @@ def _duckdb(job: Job, data: DataSet) -> tuple[str, ...]:
     return (sys.executable, "-c", f"import duckdb; duckdb.connect({place!r}).execute({sql!r})")
 
 
+def _script(job: Job, data: DataSet, python: str) -> tuple[str, ...]:
+    """A pipeline that somebody wrote in Python, in a file of the tool's name."""
+    script = str(Path(__file__).with_name(f"python_{job.tool}.py"))
+    given = str(data.truth.rows) if job.script == "rows" else str(data.folder)
+    return (python, script, str(job.script), given, *job.flags)
+
+
 def _dlt(job: Job, data: DataSet, folder: Path, peer: Installed) -> tuple[str, ...]:
     script = str(Path(__file__).with_name("peer_dlt.py"))
     target = str(folder / ("w.duckdb" if job.target == "duckdb" else "out"))
@@ -155,10 +172,16 @@ def _sling(job: Job, data: DataSet, folder: Path, peer: Installed) -> tuple[str,
 
 def command(job: Job, data: DataSet | None, folder: Path, peer: Installed | None) -> Command:
     """What to run for `job` in `folder`."""
+    argv: tuple[str, ...]
+    if job.prints:
+        argv = (sys.executable, "-m", f"benchmarks.{job.name.partition('-')[2]}")
+        return Command(job, argv, folder, {**os.environ, "PYTHONPATH": str(ROOT)})
     if data is None:
         start = {"penstock-help": (PENSTOCK, "--help"), "penstock-import": ("-c", "import penstock")}
         return Command(job, (sys.executable, *start.get(job.name, ("-c", "pass"))), folder, os.environ)
-    argv: tuple[str, ...]
+    if job.script:
+        python = peer.program("python") if peer else sys.executable
+        return Command(job, _script(job, data, python), folder, peer.env if peer else os.environ, data)
     if peer is None:
         argv = (PENSTOCK, "run") if job.tool == "penstock" else _duckdb(job, data)
         return Command(job, argv, folder, os.environ, data)
