@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from penstock.ports import Block
 from penstock.schema.disposition import Disposition, WriteMode
-from penstock.schema.hints import Hints
+from penstock.schema.hints import Hints, hints_to_json
 from penstock.schema.nesting import Nesting, NestingMode
-from penstock.schema.table import Table
+from penstock.schema.table import Column, Table
+from penstock.schema.types import parse_type
 from run.makers import Mill
 
 FLAT = Nesting(NestingMode.FLATTEN)
@@ -125,3 +127,14 @@ def test_names_by_a_convention(tmp_path: Path) -> None:
         assert mill.run(Block("o", [row], said)).error is None
     assert mill.sql("SELECT order_id, ship_to__zip_code FROM o") == [(1, "x")]
     assert mill.sql("SELECT unit_price FROM o__line_items") == [2]
+
+
+def test_hints_of_child_tables(mill: Mill) -> None:
+    """Their columns have the types that were said, from the first row on."""
+    price = Column("price", parse_type("decimal(10,2)"), declared=True)
+    child = json.loads(hints_to_json(Hints(Table("lines", (price,), ("sku",)))))
+    said = Hints(Table("o", extra={"nested_hints": {"lines": child}}), nesting=FLAT)
+    assert mill.run(Block("o", [{"id": 1, "lines": [{"sku": "x", "price": 1.5}]}], said)).error is None
+    assert mill.sql("SELECT sku, price, typeof(price) FROM o__lines") == [
+        ("x", Decimal("1.50"), "DECIMAL(10,2)")
+    ]

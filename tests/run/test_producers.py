@@ -196,8 +196,21 @@ def test_the_project_has_the_last_word(tmp_path: Path) -> None:
     said = Hints(Table("t", (column,), ("n",)), disposition=Disposition(WriteMode.MERGE, ("n",)))
     for n in ("1", "2"):
         assert mill.run(Block("t", [{"n": n}], said)).error is None
-    assert mill.run(Block("t", [{"n": "2"}], said)).tables[0].quarantined == 1
     assert mill.sql("SELECT typeof(n), count(*) FROM t GROUP BY ALL") == [("VARCHAR", 2)]
+
+
+def test_a_key_that_a_source_names_is_no_rule(mill: Mill) -> None:
+    """Sources give rows again on purpose; what the project promises is checked."""
+    said = Hints(Table("t", primary_key=("n",)))
+    assert mill.run(Block("t", [{"n": 1}, {"n": 1}], said)).tables[0].quarantined == 0
+
+
+def test_nothing_replaces_everything(mill: Mill) -> None:
+    whole = Hints(Table("t"), disposition=Disposition(WriteMode.REPLACE))
+    assert mill.run(Block("t", rows(0, 3), whole)).error is None
+    assert mill.run(Block("t", [], whole)).error is None
+    assert mill.sql("SELECT count(*) FROM t") == [0]
+    assert mill.run(Block("u", [], Hints(Table("u")))).status is Status.NOTHING_NEW
 
 
 def test_what_was_said_outlives_the_run(mill: Mill) -> None:

@@ -86,7 +86,7 @@ def table_flow(loaded: LoadedProject, pipeline: str, table: str, hints: Hints | 
         known=table in tables_of(pipeline_of(loaded.project, pipeline)),
         contract=contract,
         disposition=disposition,
-        rows=_row_rules(spec, declared, disposition),
+        rows=_row_rules(spec, loaded.table(pipeline, table), disposition),
         arrival=_arrival_rules(spec),
         volume=VolumeRules(volume.tolerance, volume.min_history, volume.action) if volume else None,
         format_of=lambda file, seen: _format_of(file, spec, seen),
@@ -96,6 +96,10 @@ def table_flow(loaded: LoadedProject, pipeline: str, table: str, hints: Hints | 
 
 
 def _row_rules(spec: TableSpec, table: Table, disposition: Disposition) -> RowRules:
+    """The rules of a table's rows. A primary key is one where the project promises it.
+
+    Sources name keys for merges and cursors, and give rows again on purpose: theirs is no rule.
+    """
     gate = spec.gate
     merged = disposition.mode is WriteMode.MERGE
     return RowRules(

@@ -72,6 +72,7 @@ class Making:
             self._next(block.table, _Imported(block.data))
             return
         if not len(block.data):
+            self._add_nothing(block)
             return
         file = self._open.get(block.table)
         if file is None or not file.takes(block.data):
@@ -80,6 +81,12 @@ class Making:
         self.flow.observe(Progress(self.flow.pipeline, Phase.LAND, size, len(block.data)))
         if file.size_bytes >= self.flow.landing.file_bytes:
             self._close(block.table)
+
+    def _add_nothing(self, block: Block) -> None:
+        """A table that takes each landing for the whole of it is emptied by an empty file."""
+        there = block.table in self._open or block.table in self._done
+        if not there and self.flow.table(block.table, block.hints).disposition.by_landing:
+            self._next(block.table, _Lines(block.table, self.flow.landing.extension))
 
     def finish(self, state: str | None) -> dict[str, str]:
         """Land what is open, with the state in the last slip; then the landing is there.

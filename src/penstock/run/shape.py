@@ -15,9 +15,10 @@ from penstock.run.flow import TableFlow
 from penstock.schema.contract import Mode
 from penstock.schema.definition import table_from_json, table_to_json
 from penstock.schema.disposition import Disposition
+from penstock.schema.hints import Hints, hints_from_json
 from penstock.schema.naming import DIRECT
-from penstock.schema.nesting import NATIVE
-from penstock.schema.table import Change, Table, diff, evolve
+from penstock.schema.nesting import NATIVE, SEPARATOR
+from penstock.schema.table import Change, Column, Table, diff, evolve
 from penstock.schema.types import NULL, TEXT, DataType, List, Struct, merge
 
 SPREAD = "penstock"
@@ -49,6 +50,10 @@ class Shape:
         seen = tuple(c for c in self.stored.columns if c.name not in declared) if self.stored else ()
         seen = tuple(replace(c, declared=False) for c in seen)
         self.reading = replace(flow.declared, columns=(*flow.declared.columns, *seen))
+        self._children = _child_hints(flow.declared)
+        for path, hints in self._children.items():
+            for column in hints.declared.columns:
+                self.reading, _ = evolve(self.reading, _typed_at(path, column))
         self._settle()
 
     def grow(self, seen: Mapping[str, DataType]) -> None:
@@ -87,7 +92,23 @@ class Shape:
         names = {"tables": dict(self.plan.names.tables), "columns": dict(self.plan.names.columns)}
         root, *children = self.plan.tables
         root = replace(root, extra={**self.holding.extra, SPREAD: {_ROWS: told, _NAMES: names}})
-        return (root, *(replace(t, extra={SPREAD: {_ROOT: root.name}}) for t in children))
+        return (root, *(self._child(root.name, child) for child in children))
+
+    def _child(self, root: str, child: Table) -> Table:
+        """A child table with what was said of it."""
+        extra: dict[str, Any] = {SPREAD: {_ROOT: root}}
+        said = self._children.get(child.name.removeprefix(f"{root}{SEPARATOR}"))
+        if said is None:
+            return replace(child, extra=extra)
+        told = {c.name: c for c in said.declared.columns}
+        columns = tuple(_described(c, told.get(c.name)) for c in child.columns)
+        return replace(
+            child,
+            columns=columns,
+            primary_key=said.declared.primary_key,
+            description=said.declared.description or child.description,
+            extra={**said.declared.extra, **extra},
+        )
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -171,6 +192,25 @@ def with_children(tables: Iterable[str], known: Mapping[str, Table]) -> tuple[st
     roots = dict.fromkeys(tables)
     below = (name for name, table in known.items() if table.extra.get(SPREAD, {}).get(_ROOT) in roots)
     return tuple({**roots, **dict.fromkeys(below)})
+
+
+def _child_hints(declared: Table) -> dict[str, Hints]:
+    """What a source said of child tables, by the path of their list: `lines`, `lines__taxes`."""
+    said: Any = declared.extra.get("nested_hints", {})
+    return {path: hints_from_json(json.dumps(hints)) for path, hints in said.items()}
+
+
+def _typed_at(path: str, column: Column) -> dict[str, DataType]:
+    """A type that gives a column of a child table its type when it is merged with what is there."""
+    kind: DataType = Struct(((column.name, column.type),))
+    top, *below = path.split(SEPARATOR)
+    for key in reversed(below):
+        kind = Struct(((key, List(kind)),))
+    return {top: List(kind)}
+
+
+def _described(column: Column, said: Column | None) -> Column:
+    return column if said is None else replace(column, description=said.description, nullable=said.nullable)
 
 
 def pointer_of(column: str) -> str:
