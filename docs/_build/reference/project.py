@@ -32,6 +32,9 @@ _TITLES = {
     "PipelineSpec": "pipelines.*",
     "FilesystemSpec": "source: filesystem",
     "LandSpec": "source: land",
+    "PythonSpec": "source: python",
+    "DltSpec": "source: dlt",
+    "RetrySpec": "retry",
     "TableSpec": "tables.*",
     "ColumnSpec": "columns",
     "ForeignKeySpec": "foreign_key",
@@ -40,11 +43,16 @@ _TITLES = {
     "VolumeSpec": "volume",
     "ContractSpec": "contract",
     "WriteSpec": "write",
+    "Scd2Spec": "scd2",
+    "NestingSpec": "nesting",
     "CsvSpec": "csv",
     "Action": "Action",
     "Mode": "Mode",
     "Policy": "Policy",
     "WriteMode": "WriteMode",
+    "Strategy": "Strategy",
+    "Order": "Order",
+    "NestingMode": "NestingMode",
 }
 
 

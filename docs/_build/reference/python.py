@@ -12,10 +12,21 @@ from reference.markdown import fence, join
 INTRO = """
 # Python
 
-Modules with a promise: what an adapter implements, what it is given, and the suites that test it. The
-rest of the package may change without notice.
+Modules with a promise: what a program is written with, what an adapter implements and is given, and the
+suites that test it. The rest of the package may change without notice. Of the first ones, the names that
+programs use are in `penstock` itself: `import penstock as ps`, then `ps.pipeline`, `ps.resource`,
+`ps.source`, `ps.transformer`, `ps.defer`, `ps.incremental`, `ps.current`, `ps.mark`.
 """
 MODULES = (
+    "app.pipeline",
+    "app.dataset",
+    "app.relation",
+    "sources.python.decorators",
+    "sources.python.resource",
+    "sources.python.group",
+    "sources.python.incremental",
+    "sources.python.current",
+    "sources.python.mark",
     "app.session",
     "ports",
     "ledger",
@@ -42,7 +53,8 @@ def page() -> str:
 
 def _module(name: str, path: Path) -> str:
     tree = ast.parse(path.read_text("utf-8"))
-    public = [n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef) and _public(n.name)]
+    named = [n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef) and _public(n.name)]
+    public = [n for n in named if "overload" not in map(ast.unparse, n.decorator_list)]
     return join(f"## penstock.{name}", _doc(tree), *map(_entry, public))
 
 
