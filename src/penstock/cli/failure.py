@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from penstock.cli.stopping import StoppedError
 from penstock.cli.terminal import DeclinedError, ReaderGoneError, Terminal, abandon
 from penstock.errors import ExitCode, PenstockError
 
@@ -19,6 +20,9 @@ def explain(error: BaseException, terminal: Terminal) -> int:
 def _explain(error: BaseException, terminal: Terminal) -> int:
     if isinstance(error, ReaderGoneError):
         return ExitCode.DONE
+    if isinstance(error, StoppedError):
+        complain(terminal, error.words, word="")
+        return 128 + error.number
     if isinstance(error, KeyboardInterrupt):
         complain(terminal, "stopped; nothing is lost: run again", word="")
         return STOPPED

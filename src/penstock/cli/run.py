@@ -35,13 +35,15 @@ def run(
     """Land, check, keep and load whatever is new."""
     from penstock.cli.opening import opened
     from penstock.cli.progress import followed
+    from penstock.cli.stopping import stoppable
 
     terminal: Terminal = context.obj
     terminal.json, terminal.quiet = json, quiet
-    with opened(terminal, project, environment) as session:
+    with opened(terminal, project, environment) as session, stoppable(terminal) as stop:
         with followed(terminal) as observe:
-            result = session.run(pipelines or [], observe, wait_s=wait)
+            result = session.run(pipelines or [], stop.watched(observe), wait_s=wait)
         tell(terminal, result)
+        stop.check(done=True)
     raise typer.Exit(result.exit_code)
 
 
@@ -64,6 +66,7 @@ def rebuild(
     """Drop tables and load them again from raw history."""
     from penstock.cli.opening import opened
     from penstock.cli.progress import followed
+    from penstock.cli.stopping import stoppable
 
     terminal: Terminal = context.obj
     terminal.json, terminal.quiet = json, quiet
@@ -72,9 +75,11 @@ def rebuild(
         if terminal.interactive and not (yes or json):
             what = ", ".join(tables) if tables else "every table"
             terminal.confirm(f"Drop {what} and load again from raw history?")
-        with followed(terminal) as observe:
-            result = session.rebuild(tables or [], moment, observe)
-        tell(terminal, result)
+        with stoppable(terminal) as stop:
+            with followed(terminal) as observe:
+                result = session.rebuild(tables or [], moment, stop.watched(observe))
+            tell(terminal, result)
+            stop.check(done=True)
     raise typer.Exit(result.exit_code)
 
 
