@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.dlt.destinations import FILESYSTEM, Destination, destination_of
-from penstock.errors import RefusedError
+from penstock.errors import RefusedError, suggest
 from penstock.report.facts import PipelineResult
+from penstock.schema.nesting import NestingMode
 from penstock.sources.dlt import dlt_source
 
 if TYPE_CHECKING:
@@ -28,11 +30,14 @@ def pipeline(
     dev_mode: bool = False,
     refresh: str | None = None,
     progress: Any = None,
+    naming: str = "direct",
+    nesting: NestingMode | str = NestingMode.NATIVE,
 ) -> Pipeline:
     """A pipeline, named after the program if it has no name, into a DuckDB file of its name.
 
     `dataset_name` is the schema, or the folder, that holds the tables: `<pipeline_name>_dataset` if
-    not given. Raises: RefusedError for a destination that is not here.
+    not given. `naming="snake_case"` and `nesting="flatten"` give the tables that dlt would give.
+    Raises: RefusedError for a destination that is not here.
     """
     if dev_mode:
         raise RefusedError(
@@ -40,7 +45,16 @@ def pipeline(
             hint="give `dataset_name` a name of its own, or run with `refresh='drop_sources'`",
         )
     name = pipeline_name or f"dlt_{Path(sys.argv[0]).stem or 'pipeline'}"
-    return Pipeline(name, destination_of(destination), dataset_name, refresh, progress)
+    if nesting not in list(NestingMode):
+        raise RefusedError(
+            f"`{nesting}` is no nesting",
+            expected=" or ".join(NestingMode),
+            hint=suggest(nesting, NestingMode),
+        )
+    shape = Shape(naming, NestingMode(nesting))
+    return Pipeline(
+        name, destination_of(destination), dataset_name, shape, refresh=refresh, progress=progress
+    )
 
 
 def run(
@@ -48,6 +62,14 @@ def run(
 ) -> PipelineResult:
     """Run data through a pipeline that is named after the program. Options: those of `Pipeline.run`."""
     return pipeline(destination=destination, dataset_name=dataset_name).run(data, **options)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What tables and columns are called, and what becomes of nested data."""
+
+    naming: str = "direct"
+    nesting: NestingMode = NestingMode.NATIVE
 
 
 class Pipeline:
@@ -58,6 +80,8 @@ class Pipeline:
         pipeline_name: str,
         destination: Destination,
         dataset_name: str | None = None,
+        shape: Shape = Shape(),
+        *,
         refresh: str | None = None,
         progress: Any = None,
     ) -> None:
@@ -65,6 +89,7 @@ class Pipeline:
         self.destination = destination
         self.dataset_name = dataset_name or f"{pipeline_name}_dataset"
         self.last_result: PipelineResult | None = None
+        self.shape = shape
         self._refresh = refresh
         self._progress = progress if progress == "log" or callable(progress) else None
 
@@ -91,7 +116,9 @@ class Pipeline:
             self.destination = destination_of(destination)
         self.dataset_name = dataset_name or self.dataset_name
         self._check_format(loader_file_format)
-        made = dlt_source(data, name=self.pipeline_name, **hints) if data is not None else None
+        made = None
+        if data is not None:
+            made = dlt_source(data, name=self.pipeline_name, nesting=self.shape.nesting, **hints)
         engine = self._engine()
         try:
             return engine.run(made, refresh=refresh or self._refresh)
@@ -124,4 +151,4 @@ class Pipeline:
         from penstock.app.pipeline import pipeline as engine
 
         spec = self.destination.spec(self.pipeline_name, self.dataset_name)
-        return engine(self.pipeline_name, destination=spec, progress=self._progress)
+        return engine(self.pipeline_name, destination=spec, progress=self._progress, naming=self.shape.naming)

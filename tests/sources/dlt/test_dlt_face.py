@@ -180,5 +180,7 @@ def test_names_of_pipelines_and_datasets(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_what_a_pipeline_cannot_do_is_refused() -> None:
     with pytest.raises(RefusedError, match="`dev_mode`"):
         dlt.pipeline("p", dev_mode=True)
+    with pytest.raises(RefusedError, match="`flat` is no nesting"):
+        dlt.pipeline("p", nesting="flat")
     with pytest.raises(RefusedError, match="not written as csv"):
         dlt.pipeline("p", destination="filesystem").run([1], loader_file_format="csv")

@@ -138,6 +138,16 @@ def test_child_tables(here: Path) -> None:
     assert query(f"select o.id, l.n from {joined}") == [{"id": 1, "n": 3}]
 
 
+def test_tables_as_dlt_would_name_and_cut_them(here: Path) -> None:
+    pipeline = face.pipeline("shop", dataset_name="sales", naming="snake_case", nesting="flatten")
+    pipeline.run([{"Id": 1, "homeAddress": {"postCode": "x"}, "Tags": ["a", "b"]}], table_name="myPeople")
+    assert query("select id, home_address__post_code from sales.my_people") == [
+        {"id": 1, "home_address__post_code": "x"}
+    ]
+    values = query("select value from sales.my_people__tags order by _penstock_list_index")
+    assert values == [{"value": "a"}, {"value": "b"}]
+
+
 def test_keys_by_which_rows_are_deleted_and_added(here: Path) -> None:
     resource = dlt.resource(name="days", merge_key="day", write_disposition="merge")
     day = [{"day": 1, "n": 1}, {"day": 1, "n": 2}, {"day": 2, "n": 3}]
