@@ -33,6 +33,7 @@ from penstock.report.facts import (
     TableTotals,
 )
 from penstock.schema.faults import combine
+from penstock.schema.nesting import part_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -367,7 +368,8 @@ class Session:
 
 
 def _totals(facts: Facts) -> tuple[TableTotals, ...]:
-    tables = dict.fromkeys([*facts.tables, *(f.table for f in facts.files)])
+    whole = [name for name, table in facts.tables.items() if part_of(table) is None]
+    tables = dict.fromkeys([*whole, *(f.table for f in facts.files)])
     totals = []
     for table in tables:
         own = [f for f in facts.files if f.table == table]

@@ -98,7 +98,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TableResult:
-    """One table of one run. Units: counts; `broken` by rule, allowed rows included."""
+    """One table of one run. Units: counts; `broken` by rule, allowed rows included.
+
+    The rows of a table that is `part_of` another are parts of its rows.
+    """
 
     table: str
     files: int = 0
@@ -109,6 +112,7 @@ class TableResult:
     broken: Mapping[str, int] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
     discarded: Mapping[str, int] = field(default_factory=dict)
+    part_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +204,8 @@ class PlannedTable:
 class PlannedPipeline:
     """What a run of one pipeline would do: the very steps, and what they come to by table.
 
-    `error` is the rendered error that a run would end with, if any.
+    `error` is the rendered error that a run would end with, if any. `asks`: what is new at the source
+    is only found out by a run.
     """
 
     pipeline: str
@@ -208,6 +213,7 @@ class PlannedPipeline:
     tables: tuple[PlannedTable, ...] = ()
     error: str | None = None
     exit_code: int = 0
+    asks: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ def plan_lines(result: PlanResult, *, steps: bool = False) -> list[Line]:
 
 
 def _end(result: PlanResult) -> Line:
-    if not any(p.steps for p in result.pipelines):
+    if not any(p.steps or p.asks for p in result.pipelines):
         return line(good("nothing to do"))
     unread = result.quick and any(t.files for p in result.pipelines for t in p.tables)
     note = "; the files were not read, that is done without --quick" if unread else ""
@@ -60,6 +60,8 @@ def _heading(p: PlannedPipeline, tables: Sequence[PlannedTable]) -> Line:
     if p.error:
         return line(strong(p.pipeline), ": ", bad("would end with an error"))
     files = sum(t.files for t in tables)
+    if not files and p.asks:
+        return line(strong(p.pipeline), ": ", "nothing waits; its source is asked when it runs")
     if not files:
         return line(strong(p.pipeline), ": ", faint("only tidying up" if p.steps else "nothing new"))
     total = size(sum(t.size_bytes for t in tables))

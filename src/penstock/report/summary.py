@@ -63,7 +63,7 @@ def _painted(span: Span) -> str:
 
 
 def _contented(result: RunResult) -> Line:
-    tables = [(p.pipeline, t) for p in result.pipelines for t in p.tables if t.loaded]
+    tables = [(p.pipeline, t) for p in result.pipelines for t in p.tables if t.loaded and not t.part_of]
     if not tables:
         return line("no rows to load")
     rows = counted(sum(t.loaded for _, t in tables), "row")

@@ -60,6 +60,7 @@ def joined(results: Sequence[TableResult]) -> tuple[TableResult, ...]:
             broken=_sum(before.broken, r.broken),
             changes=(*before.changes, *r.changes),
             discarded=_sum(before.discarded, r.discarded),
+            part_of=r.part_of,
         )
     return tuple(tables.values())
 

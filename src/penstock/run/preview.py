@@ -66,7 +66,8 @@ def preview(flow: Flow, *, quick: bool) -> PlannedPipeline:
     outlook = look_ahead(flow, shelf, facts)
     tables = _places(outlook)
     if quick or not outlook.files:
-        return PlannedPipeline(flow.pipeline, outlook.plan.steps, tuple(tables.values()))
+        asks = flow.producer is not None
+        return PlannedPipeline(flow.pipeline, outlook.plan.steps, tuple(tables.values()), asks=asks)
     fates, draft = _judge(flow, shelf, facts, outlook)
     for name, table in tables.items():
         tables[name] = _judged(table, fates, draft)
@@ -77,6 +78,7 @@ def preview(flow: Flow, *, quick: bool) -> PlannedPipeline:
         tuple(tables.values()),
         error=None if error is None else str(error),
         exit_code=0 if error is None else int(error.exit_code),
+        asks=flow.producer is not None,
     )
 
 

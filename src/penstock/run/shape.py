@@ -17,13 +17,11 @@ from penstock.schema.definition import table_from_json, table_to_json
 from penstock.schema.disposition import Disposition
 from penstock.schema.hints import Hints, hints_from_json
 from penstock.schema.naming import DIRECT
-from penstock.schema.nesting import NATIVE, SEPARATOR
+from penstock.schema.nesting import NATIVE, ROOT, SEPARATOR, SPREAD, part_of
 from penstock.schema.table import Change, Column, Table, diff, evolve
 from penstock.schema.types import NULL, TEXT, DataType, List, Struct, merge
 
-SPREAD = "penstock"
-"""The key of a stored table's `extra` under which it is told what it is stored for."""
-_ROWS, _NAMES, _ROOT = "rows", "names", "root"
+_ROWS, _NAMES = "rows", "names"
 
 
 class Shape:
@@ -96,7 +94,7 @@ class Shape:
 
     def _child(self, root: str, child: Table) -> Table:
         """A child table with what was said of it."""
-        extra: dict[str, Any] = {SPREAD: {_ROOT: root}}
+        extra: dict[str, Any] = {SPREAD: {ROOT: root}}
         said = self._children.get(child.name.removeprefix(f"{root}{SEPARATOR}"))
         if said is None:
             return replace(child, extra=extra)
@@ -190,7 +188,7 @@ def names_given(stored: Table) -> FlatNames:
 def with_children(tables: Iterable[str], known: Mapping[str, Table]) -> tuple[str, ...]:
     """Some tables, and those that their rows are spread over."""
     roots = dict.fromkeys(tables)
-    below = (name for name, table in known.items() if table.extra.get(SPREAD, {}).get(_ROOT) in roots)
+    below = (name for name, table in known.items() if part_of(table) in roots)
     return tuple({**roots, **dict.fromkeys(below)})
 
 

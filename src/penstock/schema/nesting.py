@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from penstock.schema.table import Table
+
 ROW_ID = "_penstock_id"
 PARENT_ID = "_penstock_parent_id"
 ROOT_ID = "_penstock_root_id"
@@ -35,3 +37,13 @@ class Nesting:
 
 
 NATIVE = Nesting()
+
+SPREAD = "penstock"
+"""The key of a stored table's `extra` under which it is told what it is stored for."""
+ROOT = "root"
+
+
+def part_of(table: Table) -> str | None:
+    """The table whose rows this one holds parts of, or None."""
+    root: str | None = table.extra.get(SPREAD, {}).get(ROOT)
+    return root
