@@ -87,6 +87,13 @@ def test_columns_that_are_declared() -> None:
     assert table.columns[1].description == "When"
 
 
+def test_unique_values_may_come_again_with_a_merge() -> None:
+    columns = {"id": {"data_type": "bigint", "unique": True}}
+    merged = hints(columns=columns, primary_key="id", write_disposition="merge").declared
+    assert [c.unique for c in merged.columns] == [False]
+    assert [c.unique for c in hints(columns=columns).declared.columns] == [True]
+
+
 def test_a_pydantic_model_is_a_schema() -> None:
     class Thing(BaseModel):
         id: int

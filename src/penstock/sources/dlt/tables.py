@@ -48,7 +48,8 @@ def hints_of(
     said = schema.get("schema_contract")
     modes = _contract(contract, said) if said is not None or contract is not None else None
     closed = modes is not None and modes.columns is not Mode.EVOLVE
-    declared = [_column(name, key, column) for key, column in columns.items()]
+    merged = disposition.mode is WriteMode.MERGE
+    declared = [_column(name, key, column, merged) for key, column in columns.items()]
     # a contract holds from the second load on, unless the columns were declared with their types
     promised = [c for c in declared if c is not None and not (closed and c.type == NULL)]
     return Hints(
@@ -89,13 +90,16 @@ def _child(path: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _column(table: str, name: str, said: Mapping[str, Any]) -> Column | None:
-    """A declared column; None if nothing is said of it that data could break."""
+def _column(table: str, name: str, said: Mapping[str, Any], merged: bool) -> Column | None:
+    """A declared column; None if nothing is said of it that data could break.
+
+    In a merged table a value may come again, with the row that takes the place of the one that has it.
+    """
     if any(said.get(mark) for mark in _BY_DLT):
         return None
     kind = column_type(said, f"{table}.{name}")
     nullable = said.get("nullable") is not False
-    unique, description = bool(said.get("unique")), said.get("description")
+    unique, description = bool(said.get("unique")) and not merged, said.get("description")
     if kind == NULL and nullable and not unique and description is None:
         return None
     return Column(name, kind, nullable, description, unique=unique, declared=True)
