@@ -204,7 +204,7 @@ class _Reader:
         text = raw.get("type")
         if text is None:
             category = raw.get("type_category")
-            if category is not None and category not in CATEGORIES:
+            if category is not None and str(category) not in CATEGORIES:
                 what = f"`{category}` is no category of types"
                 self.fault(spot.key("type_category"), what, expected=either(CATEGORIES))
             return CATEGORIES.get(str(category), NULL)

@@ -72,9 +72,10 @@ def tell_kind(document: Any) -> str:
     if document.get("kind") == "DataContract" or (version[:1] == "v" and "schema" in document):
         return "odcs"
     schema = str(document.get("$schema", "")).lower()
-    if "json-schema.org" in schema or ("columns" not in document and (
-        isinstance(document.get("properties"), Mapping) or "$defs" in document or "$ref" in document
-    )):
+    if "json-schema.org" in schema or (
+        "columns" not in document
+        and (isinstance(document.get("properties"), Mapping) or "$defs" in document or "$ref" in document)
+    ):
         return "json_schema"
     if isinstance(document.get("tables"), Mapping) and "columns" not in document:
         return "dlt"

@@ -20,8 +20,8 @@ from penstock.schema.table import Column, Table
 from penstock.schema.types import DataType, Decimal, Kind, Scalar, Timestamp, is_nested
 
 # Any throughout: schema files hold values of every type.
-SCHEMA = "$schema_file"
-HIDDEN = "$hidden"
+SCHEMA = "$$schema_file"
+HIDDEN = "$$hidden"
 _PREFIX = "_dlt_"
 _PLAIN: Mapping[str, DataType] = {
     "text": t.TEXT, "double": t.FLOAT64, "bool": t.BOOL, "binary": t.BINARY, "json": t.JSON,
@@ -100,7 +100,7 @@ def _type(raw: Mapping[str, Any], page: Page, spot: Spot) -> DataType:
             page.fault(spot, f"decimal({digits},{places}) is outside 1..{t.MAX_PRECISION} digits")
             return t.NULL
         return Decimal(digits, places)
-    if word not in _PLAIN:
+    if str(word) not in _PLAIN:
         hint = suggest(str(word), _WORDS)
         what = f"`{word}` is no data type of dlt"
         page.fault(spot.key("data_type"), what, expected=either(_WORDS), hint=hint)
@@ -166,10 +166,7 @@ def _split(raw: Mapping[str, Any]) -> Parts:
 
 
 def _join(head: Raw, columns: list[tuple[str, Any]]) -> Raw:
-    return {
-        **head,
-        "columns": {name: {**raw, "name": name} if "name" in raw else raw for name, raw in columns},
-    }
+    return {**head, "columns": dict(columns)}
 
 
 def _reread(raw: Raw, name: str) -> Table:

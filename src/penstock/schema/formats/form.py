@@ -20,7 +20,7 @@ Raw: TypeAlias = dict[str, Any]
 Parts: TypeAlias = tuple[Raw, list[tuple[str, Any]]]
 """A table of a file without its columns, and the columns by the name that they have here."""
 
-SOURCE = "$source"
+SOURCE = "$$source"
 DATETIME_FORMAT = "datetime_format"
 """The key of `Column.extra` that tells how dates are written in text, in the words of `strptime`."""
 
@@ -84,7 +84,7 @@ def alike(a: Any, b: Any) -> bool:
 
 def extra_of(value: Table | Column) -> Raw:
     """The keys of a file that mean nothing here."""
-    return {k: v for k, v in value.extra.items() if not k.startswith("$")}
+    return {k: v for k, v in value.extra.items() if not k.startswith("$$")}
 
 
 def remember(table: Table, raw: Mapping[str, Any], form: Form) -> Table:
@@ -235,6 +235,11 @@ def _note_foreign(table: Table, form: Form, notes: Notes) -> None:
 _TITLES = {"penstock": "our own form", "odcs": "ODCS", "json_schema": "JSON Schema"}
 _FACTS = {"enum": "enum", "relationships": "foreign_key"}
 """Keys that are kept for what they say besides, and the fact of a column that they are about."""
+
+
+def mappings(value: Any) -> list[Mapping[str, Any]]:
+    """The mappings of what should be a list of them; whatever else is there is left out."""
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list | tuple) else []
 
 
 def listed(raw: Mapping[str, Any], key: str, names: Iterable[str]) -> Parts:

@@ -110,7 +110,7 @@ def _column(name: str, schema: Any, required: bool, typed: Typed, spot: Spot) ->
 
 
 def _foreign_key(raw: Any) -> ForeignKey | None:
-    if not isinstance(raw, Mapping) or not isinstance(raw.get("columns"), list):
+    if not isinstance(raw, Mapping) or not isinstance(raw.get("columns"), list) or not raw["columns"]:
         return None
     return ForeignKey(str(raw.get("table")), tuple(map(str, raw["columns"])))
 

@@ -76,10 +76,10 @@ class Typed:
         raw = dict(schema)
         if isinstance(raw.get("$ref"), str):
             raw = {**self._target(raw["$ref"], spot), **{k: v for k, v in raw.items() if k != "$ref"}}
-        for part in raw.get("allOf") or ():
+        for part in _schemas(raw, "allOf"):
             raw = {**self.resolved(part, spot), **raw}
         for key in ("anyOf", "oneOf"):
-            readers = [(Typed(self.root, self.page, [*self.open]), c) for c in raw.get(key) or ()]
+            readers = [(Typed(self.root, self.page, [*self.open]), c) for c in _schemas(raw, key)]
             choices = [(reader.resolved(c, spot), reader) for reader, c in readers]
             some = [(c, reader) for c, reader in choices if c.get("type") != "null"]
             if len(some) == 1:
@@ -117,7 +117,7 @@ class Typed:
                 return parse_type(ours["type"]), nullable
             except ValueError as error:
                 self.page.fault(spot.key(_OURS), f"`{ours['type']}` is not a type: {error}")
-        for choices in (raw.get("anyOf"), raw.get("oneOf")):
+        for choices in (_schemas(raw, "anyOf"), _schemas(raw, "oneOf")):
             if choices:
                 kinds = [Typed(self.root, self.page, [*self.open]).column(c, spot) for c in choices]
                 return merge_all([k for _, k, _ in kinds]), any(n for _, _, n in kinds)
@@ -153,6 +153,11 @@ class Typed:
             _, kind, _ = inner.column(schema, spot.key(str(name)))
             fields.append((str(name), kind))
         return Struct(tuple(fields))
+
+
+def _schemas(raw: Raw, key: str) -> list[Any]:
+    found = raw.get(key)
+    return found if isinstance(found, list) else []
 
 
 def _with_null(kind: Any) -> Any:

@@ -16,17 +16,33 @@ from dataclasses import replace
 from typing import Any
 
 from penstock.schema import types as t
-from penstock.schema.formats.form import DATETIME_FORMAT, Form, Notes, Parts, Raw, remember, write_table
+from penstock.schema.formats.form import (
+    DATETIME_FORMAT,
+    Form,
+    Notes,
+    Parts,
+    Raw,
+    mappings,
+    remember,
+    write_table,
+)
 from penstock.schema.formats.odcs_types import is_secret, java_format, type_of
-from penstock.schema.formats.odcs_write import COLUMN_KEYS, HEAD_KEYS, OURS, TYPE_KEYS, odcs_parts
+from penstock.schema.formats.odcs_write import (
+    COLUMN_KEYS,
+    HEAD_KEYS,
+    OURS,
+    PLACE,
+    TYPE_KEYS,
+    odcs_parts,
+)
 from penstock.schema.formats.patterns import unanchored
 from penstock.schema.formats.reading import Page, Spot
 from penstock.schema.table import Column, ForeignKey, Table
 from penstock.schema.types import List, parse_type
 
 # Any throughout: contracts hold values of every type.
-CONTRACT = "$contract"
-IDS = "$ids"
+CONTRACT = "$$contract"
+IDS = "$$ids"
 DEFAULT = "v3.1.0"
 VERSIONS = ("v3.0.0", "v3.0.1", "v3.0.2", "v3.1.0", "v3.2.0")
 _REFERENCE = re.compile(r"/?schema/([^/'\"]+)/properties/([^/'\"]+)")
@@ -76,9 +92,7 @@ def _ids(objects: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """From the references that a contract may use to `table.column`."""
     found: dict[str, str] = {}
     for raw in objects:
-        for inner in raw.get("properties") or ():
-            if not isinstance(inner, Mapping):
-                continue
+        for inner in mappings(raw.get("properties")):
             target = f"{name_of(raw)}.{name_of(inner)}"
             for table in (raw.get("id"), raw.get("name"), name_of(raw)):
                 for column in (inner.get("id"), inner.get("name"), name_of(inner)):
@@ -96,7 +110,7 @@ def read_object(raw: Mapping[str, Any], name: str, page: Page, spot: Spot, ids: 
     columns: dict[str, Column] = {}
     keys: list[tuple[Any, str]] = []
     parts: list[tuple[Any, str]] = []
-    foreign = _foreign_keys(raw, ids, page)
+    foreign = _foreign_keys(raw, ids, page, spot)
     for number, inner in enumerate(properties or ()):
         column_name = name_of(inner)
         place = Spot((*spot.path, "properties", number), f"{spot.label}.{column_name or number}")
@@ -114,7 +128,7 @@ def read_object(raw: Mapping[str, Any], name: str, page: Page, spot: Spot, ids: 
             keys.append((inner.get("primaryKeyPosition"), column_name))
         if inner.get("partitioned") is True:
             parts.append((inner.get("partitionKeyPosition"), column_name))
-    for rule in raw.get("quality") or ():
+    for rule in page.value(raw, "quality", list, "a list of rules", spot) or ():
         page.notes.add(f"the quality rule {_rule_name(rule)} is kept, not enforced", f"the table `{name}`")
     description = page.value(raw, "description", str, "text", spot)
     return Table(name, tuple(columns.values()), _placed(keys), _placed(parts), description)
@@ -137,7 +151,7 @@ def _column(name: str, raw: Mapping[str, Any], page: Page, spot: Spot, ids: Mapp
             page.fault(spot.key("customProperties"), f"`{ours['type']}` is not a type: {error}")
     options = raw.get("logicalTypeOptions")
     options = options if isinstance(options, Mapping) else {}
-    rules = _rules(raw, name, page)
+    rules = _rules(raw, name, page, spot)
     listed = isinstance(kind, List)
     pattern = options.get("pattern", rules.get("pattern"))
     extra: Raw = {}
@@ -173,8 +187,8 @@ def _is_secret(raw: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
 
 
 def _ours(raw: Mapping[str, Any]) -> Mapping[str, Any]:
-    for custom in raw.get("customProperties") or ():
-        if isinstance(custom, Mapping) and custom.get("property") == OURS:
+    for custom in mappings(raw.get("customProperties")):
+        if custom.get("property") == OURS:
             value = custom.get("value")
             return value if isinstance(value, Mapping) else {}
     return {}
@@ -203,10 +217,10 @@ def _bound(options: Mapping[str, Any], key: str, step: int, integer: bool, page:
 # ----------------------------------------------------------------------------------------- rules
 
 
-def _rules(raw: Mapping[str, Any], column: str, page: Page) -> Raw:
+def _rules(raw: Mapping[str, Any], column: str, page: Page, spot: Spot) -> Raw:
     """What quality rules that must find nothing wrong promise of a column."""
     found: Raw = {}
-    for rule in raw.get("quality") or ():
+    for rule in page.value(raw, "quality", list, "a list of rules", spot) or ():
         metric = (rule.get("metric") or rule.get("rule")) if isinstance(rule, Mapping) else None
         arguments = rule.get("arguments") if metric else None
         arguments = arguments if isinstance(arguments, Mapping) else {}
@@ -247,19 +261,21 @@ def _foreign_key(
     said = ours.get("foreign_key")
     if isinstance(said, Mapping) and isinstance(said.get("columns"), list):
         return ForeignKey(str(said.get("table")), tuple(map(str, said["columns"])))
-    links = [r for r in raw.get("relationships") or () if isinstance(r, Mapping)]
+    links = mappings(raw.get("relationships"))
     keys = [key for r in links if (key := _target(r.get("to"), ids)) is not None]
     if len(keys) < len(links) or len(keys) > 1:
         page.notes.add("only one relationship to a single column is enforced", column)
     return keys[0] if keys else None
 
 
-def _foreign_keys(raw: Mapping[str, Any], ids: Mapping[str, str], page: Page) -> dict[str, ForeignKey]:
+def _foreign_keys(
+    raw: Mapping[str, Any], ids: Mapping[str, str], page: Page, spot: Spot
+) -> dict[str, ForeignKey]:
     """The relationships that an object lists, where they are about one column."""
     found: dict[str, ForeignKey] = {}
-    for link in raw.get("relationships") or ():
-        source = _target(link.get("from"), ids) if isinstance(link, Mapping) else None
-        target = _target(link.get("to"), ids) if isinstance(link, Mapping) else None
+    page.value(raw, "relationships", list, "a list of relationships", spot)
+    for link in mappings(raw.get("relationships")):
+        source, target = _target(link.get("from"), ids), _target(link.get("to"), ids)
         if source is not None and target is not None and source.table == name_of(raw):
             found.setdefault(source.columns[0], target)
         else:
@@ -286,12 +302,14 @@ def _target(reference: Any, ids: Mapping[str, str]) -> ForeignKey | None:
 
 def _split(raw: Mapping[str, Any]) -> Parts:
     columns = raw.get("properties")
-    head = {**raw, "properties": None} if "properties" in raw else dict(raw)
-    return head, [(name_of(c), c) for c in columns] if isinstance(columns, list) else []
+    if not isinstance(columns, list):
+        return dict(raw), []
+    return {**raw, "properties": PLACE}, [(name_of(c), c) for c in columns]
 
 
 def _join(head: Raw, columns: list[tuple[str, Any]]) -> Raw:
-    return {**head, "properties": [c for _, c in columns]} if "properties" in head else dict(head)
+    whole = head.get("properties") == PLACE or columns
+    return {**head, "properties": [c for _, c in columns]} if whole else dict(head)
 
 
 def odcs_form(version: str, ids: Mapping[str, str]) -> Form:

@@ -67,7 +67,7 @@ def type_of(raw: Mapping[str, Any], page: Page, spot: Spot) -> DataType:
     physical = str(raw.get("physicalType") or "")
     if logical is None and any(key in raw for key in ("properties", "items")):
         logical = "object" if "properties" in raw else "array"
-    if logical is not None and logical not in _LOGICAL and logical not in _NESTED:
+    if logical is not None and str(logical) not in (*_LOGICAL, *_NESTED):
         what = f"`{logical}` is no logical type"
         words = [*_LOGICAL, *_NESTED]
         page.fault(spot.key("logicalType"), what, expected=either(words), hint=suggest(str(logical), words))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from penstock.schema import types as t
-from penstock.schema.formats.form import DATETIME_FORMAT, Notes, Parts, Raw
+from penstock.schema.formats.form import DATETIME_FORMAT, Notes, Parts, Raw, mappings
 from penstock.schema.formats.odcs_types import is_secret, to_java, type_of
 from penstock.schema.formats.patterns import anchored
 from penstock.schema.formats.reading import Page, Spot
@@ -15,6 +15,8 @@ from penstock.schema.types import DataType, Decimal, Kind, List, Scalar, Struct,
 
 # Any throughout: contracts hold values of every type.
 OURS = "penstock"
+PLACE = "$$columns"
+"""What stands where the columns of an object belong, while it is taken apart."""
 HEAD_KEYS = frozenset({"name", "physicalName", "logicalType", "physicalType", "description", "properties"})
 TYPE_KEYS = frozenset({"logicalType", "physicalType", "properties", "items", "map"})
 COLUMN_KEYS = TYPE_KEYS | {
@@ -46,7 +48,7 @@ def odcs_parts(table: Table, notes: Notes, version: str) -> Parts:
         columns.append((column.name, raw))
         for key in _ours(raw):
             notes.add(f"ODCS has no word for `{key}`: it is under the custom property `{OURS}`", column.name)
-    return {**head, "properties": None}, columns
+    return {**head, "properties": PLACE}, columns
 
 
 def _ours(raw: Raw) -> Raw:
@@ -69,7 +71,8 @@ def _property(column: Column, version: str) -> Raw:
         raw["logicalTypeOptions"] = options
     if not exact(column, raw):
         ours = {"type": str(column.type), **ours}
-    custom = [c for c in column.extra.get("customProperties") or () if c.get("property") != OURS]
+    custom: list[Any] = mappings(column.extra.get("customProperties"))
+    custom = [c for c in custom if c.get("property") != OURS]
     if ours:
         custom = [{"property": OURS, "value": ours}, *custom]
     if custom:
@@ -108,8 +111,8 @@ def _rules(column: Column, raw: Raw, options: Raw, ours: Raw, version: str) -> N
         ours["sensitive"] = column.sensitive
     if column.foreign_key is not None:
         to = column.foreign_key
-        links = column.extra.get("relationships") or []
-        target = f"{to.table}.{to.columns[0]}"
+        links = mappings(column.extra.get("relationships"))
+        target = f"{to.table}.{', '.join(to.columns)}"
         there = len(to.columns) == 1 and target in [link.get("to") for link in links]
         if not links and version >= "v3.1.0" and len(to.columns) == 1:
             raw["relationships"] = [{"type": "foreignKey", "to": target}]
@@ -125,11 +128,11 @@ def _rules(column: Column, raw: Raw, options: Raw, ours: Raw, version: str) -> N
 
 def _enum(values: list[Any], extra: Mapping[str, Any], raw: Raw, ours: Raw, version: str) -> None:
     if version >= "v3.2.0" and all(isinstance(v, str | int) and not isinstance(v, bool) for v in values):
-        known = {e["value"]: e for e in extra.get("enum") or () if isinstance(e, Mapping) and "value" in e}
+        known = {e["value"]: e for e in mappings(extra.get("enum")) if isinstance(e.get("value"), str | int)}
         raw["enum"] = [known.get(value, {"value": value}) for value in values]
     elif version >= "v3.1.0":
         rule = {"metric": "invalidValues", "arguments": {"validValues": values}, "mustBe": 0}
-        others = [r for r in extra.get("quality") or () if r.get("metric") != "invalidValues"]
+        others = [r for r in mappings(extra.get("quality")) if r.get("metric") != "invalidValues"]
         raw["quality"] = [{"type": "library", **rule}, *others]
     else:
         ours["enum"] = values
