@@ -42,13 +42,15 @@ def pipeline(
     tables: Mapping[str, Mapping[str, Any]] | None = None,
     root: str | Path | None = None,
     progress: Observer | str | None = None,
+    land_as: str | None = None,
     **settings: Any,
 ) -> Pipeline:
     """A pipeline of that name, with the words of a project file.
 
     `destination` is a URL or a mapping (`duckdb:///<name>.duckdb` if not given), `tables` says of each
     table what a project file would, `root` is the folder that relative paths are taken from (the
-    working folder), `settings` are further keys of a pipeline: `policy`, `naming`, `retry`.
+    working folder), `land_as` is how records are written (`jsonl.gz`), `settings` are further keys of
+    a pipeline: `policy`, `naming`, `retry`. `progress` is an observer of events, or `log`.
     `dataset_name` is another word for `dataset`.
     Raises: ProjectError telling everything that is wrong.
     """
@@ -59,7 +61,11 @@ def pipeline(
         "destination": destination or f"duckdb:///{pipeline_name}.duckdb",
         "pipelines": {
             pipeline_name: {
-                "source": {"type": "python", "ref": "__main__:data"},
+                "source": {
+                    "type": "python",
+                    "ref": "__main__:data",
+                    **({"land_as": land_as} if land_as else {}),
+                },
                 **{k: v for k, v in own.items() if v is not None},
             }
         },

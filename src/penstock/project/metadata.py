@@ -48,7 +48,7 @@ def add_metadata(loaded: LoadedProject, files: Mapping[str, str]) -> LoadedProje
         path, _, part = named.partition("#")
         if path in files:
             try:
-                metadata[named] = _read_table(path, files[path], part or None)
+                metadata[named] = read_table(path, files[path], part or None)
             except ProjectError as wrong:
                 faults.append(wrong)
     full = replace(loaded, metadata=metadata)
@@ -63,7 +63,7 @@ def add_metadata(loaded: LoadedProject, files: Mapping[str, str]) -> LoadedProje
     return replace(full, digest=hashlib.sha256(said.encode()).hexdigest())
 
 
-def _read_table(path: str, text: str, part: str | None) -> Table:
+def read_table(path: str, text: str, part: str | None) -> Table:
     """The table of a metadata file, or `part` of it; its own errors have lines if it is YAML."""
     raw, locate = read_document(path, text)
     return read_metadata(raw, name=PurePosixPath(path).stem, where=path, locate=locate, part=part)

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date, time
 from decimal import Decimal as PyDecimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -32,7 +33,7 @@ _KNOWN = (*_FIELDS, *MARKS, *_TYPE_WORDS, *_ASIDE, "name")
 
 
 def columns_of(said: Any, where: str, keys: Collection[str] = ()) -> dict[str, Facts]:
-    """The facts by column that `said` means: hints as in dlt, columns of ours, or a schema.
+    """The facts by column that `said` means: hints as in dlt, columns of ours, a schema, or a file of one.
 
     `keys` are those of a row of the table, for a model whose fields have aliases.
     Raises: RefusedError, naming the column and the word that is wrong.
@@ -50,13 +51,27 @@ def columns_of(said: Any, where: str, keys: Collection[str] = ()) -> dict[str, F
         return {name: _of_hints(name, hints, where) for name, hints in said.items()}
     if isinstance(said, Iterable) and not isinstance(said, str | bytes):
         return dict(_named(hints, where) for hints in said)
+    if isinstance(said, str | Path):
+        return columns_of(_of_file(Path(said), where), where, keys)
     raise RefusedError(
         "the columns are in no form that is known",
         where=where,
         found=type(said).__name__,
         expected="a mapping of name to hints, a list of them, a pydantic model, a dataclass, "
-        "a pyarrow schema or a penstock Table",
+        "a pyarrow schema, a penstock Table, or the path of a metadata file",
     )
+
+
+def _of_file(path: Path, where: str) -> Table:
+    """The table that a metadata file describes; relative paths are taken from the working folder."""
+    from penstock.project.metadata import read_table
+
+    try:
+        return read_table(str(path), path.read_text("utf-8"), None)
+    except (OSError, UnicodeDecodeError) as error:
+        raise RefusedError(
+            "the file of the columns cannot be read", where=where, found=f"{path}: {error}"
+        ) from error
 
 
 def _named(hints: Any, where: str) -> tuple[str, Facts]:
