@@ -14,7 +14,7 @@ from penstock.gate.verdict import Action, Finding
 from penstock.ledger import Commit, Facts, LedgerFile, LedgerLoad, Slip, Waiting, landing_order, reconcile
 from penstock.report.facts import FileDone, FileFinding, Phase, PhaseDone, PhaseStarted, TableResult
 from penstock.run.fates import Fates
-from penstock.run.flow import Flow
+from penstock.run.flow import Flow, last_landing
 from penstock.run.load import Draft, Job, Pass, look_at_head, open_landed
 from penstock.run.shape import Shape, with_children
 from penstock.run.shelf import Shelf
@@ -58,7 +58,7 @@ class Loader:
         self.landed = landed
         self._slips: dict[str, Slip | None] = {}
         self._staged: list[str] = []
-        self._keep_shapes = False
+        self._keep_shapes = self._keep_state = False
 
     def load(
         self,
@@ -67,16 +67,18 @@ class Loader:
         again: Sequence[LedgerFile] = (),
         *,
         keep_shapes: bool = False,
+        keep_state: bool = False,
     ) -> Outcome:
         """Judge files, keep those that pass, load their rows, and commit it all.
 
         `forget` (for a rebuild) names tables that are dropped in the same commit, and `again` the
-        ledger rows of theirs that stay true. With `keep_shapes` they come back with all their columns.
+        ledger rows of theirs that stay true. With `keep_shapes` they come back with all their columns;
+        with `keep_state` the state of the source, if there is one, stays as it is.
         Raises: whatever stops the load as a whole; nothing is committed then.
         """
         started_at = datetime.fromtimestamp(self.flow.now(), UTC)
         load_id = self.flow.new_id()
-        self._keep_shapes = keep_shapes
+        self._keep_shapes, self._keep_state = keep_shapes, keep_state
         jobs = jobs_of(self.flow, self.shelf, files)
         self._slips = {job.key: self.shelf.slip(job.waiting) for job in jobs}
         try:
@@ -233,11 +235,18 @@ class Loader:
         again: Sequence[LedgerFile],
     ) -> Commit:
         schemas, changes = changed(draft.shapes)
-        ordered = sorted(rows, key=landing_order)
-        states = [slip.state for r in ordered if (slip := self._slips.get(r.key)) and slip.state]
-        state = {self.flow.dataset: states[-1]} if states else {}
         load = load_row(self.flow, load_id, started_at, rows)
-        return Commit(load, (*again, *rows), schemas, changes, state)
+        return Commit(load, (*again, *rows), schemas, changes, self._state(rows))
+
+    def _state(self, rows: Sequence[LedgerFile]) -> dict[str, str]:
+        """The newest state that the files carry, by its dataset; none if a newer landing is in already."""
+        dataset = self.flow.dataset
+        if self._keep_state and dataset in self.facts.state:
+            return {}
+        last = last_landing(self.flow, self.facts)
+        ordered = sorted((r for r in rows if r.landed_at >= last), key=landing_order)
+        states = [slip.state for r in ordered if (slip := self._slips.get(r.key)) and slip.state]
+        return {dataset: states[-1]} if states else {}
 
     # ------------------------------------------------------------------------------- report
 
@@ -251,7 +260,10 @@ class Loader:
     ) -> Outcome:
         done = [*fates.going, *fates.dropped, *fates.refused]
         outcome = Outcome(load_id, tables_of(rows, done, shapes))
-        outcome.tables += [TableResult(name, rows=count, loaded=count) for name, count in spread.items()]
+        roots = {t.name: root for root, s in shapes.items() for t in s.tables}
+        outcome.tables += [
+            TableResult(name, rows=count, loaded=count, part_of=roots[name]) for name, count in spread.items()
+        ]
         for job in fates.everyone:
             outcome.findings.extend(FileFinding(job.waiting.table, job.key, f) for f in job.tally.findings)
         outcome.error = fates.error(self.flow)

@@ -20,9 +20,9 @@ from penstock.plan import Clear, Judge, plan_drain, plan_extract
 from penstock.report.facts import FileFinding, Notice, Pause, PipelineResult
 from penstock.run.commit import REFUSED, Loader, Outcome
 from penstock.run.extract import extract, taken_before
-from penstock.run.flow import Flow
+from penstock.run.flow import Flow, last_landing, loads_alone
 from penstock.run.journal import Journal
-from penstock.run.produce import produce
+from penstock.run.produce import Made, produce, remember
 from penstock.run.quiet import Quiet
 from penstock.run.recording import Recording, Runs
 from penstock.run.shelf import Shelf, other_bytes
@@ -137,8 +137,10 @@ def _drain_extract_drain(flow: Flow, journal: Journal, *, refresh: Refresh | Non
     keys = there | facts.done
     landed_at = begun or _next_landing(flow, facts, left)
     landed: dict[str, str] = {}
+    made = Made()
     if flow.producer is not None:
-        landed = produce(flow, flow.producer, landed_at, keys, _state(flow, shelf, facts, left), refresh)
+        made = produce(flow, flow.producer, landed_at, keys, _state(flow, shelf, facts, left), refresh)
+        landed = made.landed
     elif flow.source is not None:
         state = facts.state.get(flow.dataset)
         offers = flow.source.offers(taken, state)
@@ -147,29 +149,32 @@ def _drain_extract_drain(flow: Flow, journal: Journal, *, refresh: Refresh | Non
     journal.landed += len(landed)
     if landed or waits:
         drain(flow, Shelf(flow), facts, landed, journal, without=there - waits)
+    if made.state is not None and all(outcome.error is None for outcome in journal.outcomes):
+        remember(flow, made.state)
 
 
 def _state(flow: Flow, shelf: Shelf, facts: Facts, left: Sequence[Waiting]) -> str | None:
-    """What the producer goes on from: files that wait for their load carry newer states than the ledger."""
-    slips = [shelf.slip(w) for w in sorted(left, key=landing_order)]
+    """What the producer goes on from: the state of the newest landing, loaded or not."""
+    last = last_landing(flow, facts)
+    slips = [shelf.slip(w) for w in sorted(left, key=landing_order) if w.landed_at >= last]
     waiting = [slip.state for slip in slips if slip is not None and slip.state is not None]
     return waiting[-1] if waiting else facts.state.get(flow.dataset)
 
 
 def _next_landing(flow: Flow, facts: Facts, left: Sequence[Waiting]) -> int:
     """Now, but after every landing before: the order of landings must outlive a clock that is set back."""
-    times = [f.landed_at for f in facts.files if f.origin is not None]
-    return max(int(flow.now()), max((*times, *(w.landed_at for w in left)), default=0) + 1)
+    last = max((w.landed_at for w in left), default=0)
+    return max(int(flow.now()), max(last, last_landing(flow, facts)) + 1)
 
 
 def _begun(flow: Flow, shelf: Shelf, facts: Facts) -> tuple[int | None, frozenset[str]]:
-    """The landing that a killed run did not finish, and its files of tables that a landing replaces.
+    """The landing that a killed run did not finish, and its files of tables that need it in one load.
 
-    Those wait for the rest of it, or the rest would replace them.
+    Those wait for the rest of it, or the rest would meet them as rows of another load.
     """
     left = [w for w in shelf.found.values() if w.in_land and w.key not in facts.done]
     hints = shelf.hints(left)
-    waits = [w for w in left if flow.table(w.table, hints.get(w.table)).disposition.by_landing]
+    waits = [w for w in left if loads_alone(flow.table(w.table, hints.get(w.table)).disposition)]
     if not waits:
         return None, frozenset()
     begun = max(w.landed_at for w in waits)
@@ -241,11 +246,11 @@ def bench_of(flow: Flow, needed: bool) -> Iterator[Bench | None]:
 
 
 def load_groups(flow: Flow, shelf: Shelf, files: Sequence[Waiting]) -> list[list[Waiting]]:
-    """The files that share a load: all of them, unless each landing stands for the whole of a table."""
+    """The files that share a load: all of them, unless each landing must be a load of its own."""
     hints = shelf.hints(files)
     tables = {w.table for w in files}
     fresh = any((slip := shelf.slip(w)) is not None and slip.refresh is not None for w in files)
-    if not fresh and not any(flow.table(t, hints.get(t)).disposition.by_landing for t in tables):
+    if not fresh and not any(loads_alone(flow.table(t, hints.get(t)).disposition) for t in tables):
         return [list(files)] if files else []
     return [list(group) for _, group in groupby(files, key=lambda w: w.landed_at)]
 

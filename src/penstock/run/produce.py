@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -10,8 +11,17 @@ from penstock.ledger import Commit, Refresh
 from penstock.ports import Block, Producer
 from penstock.report.facts import Phase, PhaseDone, PhaseStarted
 from penstock.run.commit import load_row
-from penstock.run.flow import Flow
+from penstock.run.flow import Flow, needs_whole_landings
 from penstock.run.landing import Making
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a producer made: the SHA-256 of each landed file by key, and the state that came after the
+    last of them, if it changed without any rows."""
+
+    landed: dict[str, str] = field(default_factory=dict)
+    state: str | None = None
 
 
 def produce(
@@ -21,17 +31,17 @@ def produce(
     taken: frozenset[str],
     state: str | None,
     refresh: Refresh | None = None,
-) -> dict[str, str]:
-    """Land everything that is new since `state`; returns the SHA-256 of each landed file by key.
+) -> Made:
+    """Land everything that is new since `state`.
 
-    At each checkpoint what was made so far is landed for good, unless it belongs to a table that each
-    landing replaces: then all of it is one landing. A state that changed although nothing was made is
-    committed by itself. With `refresh` it begins anew, and the landing takes the place of what was there.
+    At each checkpoint what was made so far is landed for good, unless it belongs to a table that takes
+    each landing for the whole of something: then all of it is one landing. With `refresh` it begins
+    anew, and the landing takes the place of what was there.
     Raises: what the producer raises; what was landed before the last checkpoint stays.
     """
     pa.set_memory_pool(pa.system_memory_pool())  # gives back what the producer lets go of
     flow.observe(PhaseStarted(flow.pipeline, Phase.LAND, 0, 0))
-    began, before = flow.now(), state
+    began, kept = flow.now(), state
     if refresh is not None:
         state = None if refresh is Refresh.DROP_SOURCES else producer.restart(state)
     landed: dict[str, str] = {}
@@ -46,24 +56,22 @@ def produce(
             state = item.state
             if not whole and not making.is_empty:
                 landed |= making.finish(state)
-                making = Making(flow, making.landed_at + 1, taken)
+                making, kept = Making(flow, making.landed_at + 1, taken), state
         if not making.is_empty:
             landed |= making.finish(state)
+            kept = state
     finally:
         making.drop()
     flow.observe(PhaseDone(flow.pipeline, Phase.LAND, flow.now() - began))
-    if state != before and state is not None and not landed:
-        _remember(flow, state)
-    return landed
+    return Made(landed, state if state != kept else None)
 
 
 def _is_whole(flow: Flow, block: Block) -> bool:
-    """Whether the block's table takes each landing for the whole of it."""
-    return flow.table(block.table, block.hints).disposition.by_landing
+    return needs_whole_landings(flow.table(block.table, block.hints).disposition)
 
 
-def _remember(flow: Flow, state: str) -> None:
-    """Commit a state that comes with no rows."""
+def remember(flow: Flow, state: str) -> None:
+    """Commit a state that comes with no rows. Called when the rows before it are loaded."""
     load_id = flow.new_id()
     load = load_row(flow, load_id, datetime.fromtimestamp(flow.now(), UTC), ())
     transaction = flow.destination.begin(flow.pipeline, load_id)

@@ -27,7 +27,7 @@ def rebuild(
     """Drop tables and load their files again, in one commit. Called with the lock held.
 
     `tables` None means all; `as_of` (Unix seconds) leaves out files that landed later, which the
-    next run loads. Where a table is replaced by each landing, each landing is a commit of its own.
+    next run loads. Where landings must not share a load, each landing is a commit of its own.
     """
     recover(flow, facts)
     shelf = Shelf(flow)
@@ -50,7 +50,8 @@ def rebuild(
     for number, group in enumerate(groups):
         first = number == 0
         loader = Loader(flow, shelf, facts if first else flow.destination.facts(flow.pipeline), bench, {})
-        outcome = loader.load(group, sorted(chosen) if first else None, again if first else ())
+        forget = sorted(chosen) if first else None
+        outcome = loader.load(group, forget, again if first else (), keep_state=True)
         journal.outcomes.append(outcome)
         if outcome.error is not None:
             return
