@@ -28,12 +28,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 from penstock.app import parts
 from penstock.errors import StoreError
 from penstock.ledger import Commit, Facts, RunRecord
-from penstock.ports import Batches, Destination, Offer, Put, Source, Stat, Store, Transaction
+from penstock.ports import (
+    Batches,
+    Block,
+    Checkpoint,
+    Destination,
+    Offer,
+    Producer,
+    Put,
+    Source,
+    Stat,
+    Store,
+    Transaction,
+)
 from penstock.registry import Part
 from penstock.schema.disposition import Disposition
 from penstock.schema.table import Table
@@ -147,7 +159,7 @@ def injected(faults: Faults) -> Iterator[Faults]:
     """Every adapter that `penstock.app` joins inside the block makes its calls through `faults`."""
     wrappers: dict[str, Callable[[Any, Faults], object]] = {
         Port.STORE: FaultyStore,
-        Port.SOURCE: FaultySource,
+        Port.SOURCE: _faulty_source,
         Port.DESTINATION: FaultyDestination,
     }
     plain = parts.load_part
@@ -238,6 +250,36 @@ class FaultySource:
     def fingerprint(self) -> str | None:
         """As the source's own."""
         return self._call("fingerprint", "", self.inner.fingerprint)
+
+
+class FaultyProducer:
+    """A producer whose calls go through `Faults`. Each block and each checkpoint is a call: it begins
+    when the item is made, and is done when the item is about to be given away."""
+
+    def __init__(self, inner: Producer, faults: Faults) -> None:
+        self.inner = inner
+        self._faults = faults
+
+    def _call(self, name: str, about: str, work: Callable[[], T]) -> T:
+        return self._faults.call(Port.SOURCE, f"source.{name}", "", about, work)
+
+    def produce(self, state: str | None) -> Iterator[Block | Checkpoint]:
+        """As the producer's own."""
+        items = self._call("produce", "", lambda: self.inner.produce(state))
+        for item in items:
+            name, about = ("block", item.table) if isinstance(item, Block) else ("checkpoint", "")
+            yield self._call(name, about, lambda item=item: item)  # type: ignore[misc]  # a bound item
+
+    def restart(self, state: str | None) -> str | None:
+        """As the producer's own."""
+        return self._call("restart", "", lambda: self.inner.restart(state))
+
+
+def _faulty_source(inner: Source | Producer, faults: Faults) -> FaultySource | FaultyProducer:
+    """What makes its rows itself has `produce`; what has files does not."""
+    if hasattr(inner, "produce"):
+        return FaultyProducer(cast(Producer, inner), faults)
+    return FaultySource(inner, faults)
 
 
 class FaultyTransaction:
