@@ -10,6 +10,7 @@ from page import ROOT
 
 from penstock import errors
 from penstock.destinations.ledger_rows import SCHEMAS
+from penstock.destinations.run_rows import SCHEMAS as RUN_SCHEMAS
 from penstock.project.json_schema import json_schema
 from penstock.project.tables import RULES
 
@@ -52,8 +53,8 @@ def test_every_error_is_there(made: dict[str, str]) -> None:
 
 
 def test_every_ledger_column_and_rule_is_there(made: dict[str, str]) -> None:
-    assert _headings(made["reference/ledger.md"]) == set(SCHEMAS)
-    columns = {field.name for schema in SCHEMAS.values() for field in schema}
+    assert _headings(made["reference/ledger.md"]) == {*SCHEMAS, *RUN_SCHEMAS}
+    columns = {field.name for schema in [*SCHEMAS.values(), *RUN_SCHEMAS.values()] for field in schema}
     assert not {c for c in columns if f"`{c}`" not in made["reference/ledger.md"]}
     assert not {rule for rule in RULES if f"`{rule}`" not in made["reference/rules.md"]}
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from penstock.ledger import RunRecord, RunStep
-from penstock.report.facts import Phase, Status
+from penstock.report.facts import Status
 from penstock.report.summary import rules, values
 from penstock.report.text import (
     Line,
@@ -88,8 +88,8 @@ def _phases(steps: Sequence[RunStep]) -> list[Line]:
             s.phase,
             "-" if s.seconds is None else duration(s.seconds),
             count(s.files),
-            count(s.rows) if s.rows or s.phase != Phase.KEEP else "-",
-            size(s.size_bytes) if s.size_bytes or s.phase != Phase.KEEP else "-",
+            count(s.rows or None),
+            size(s.size_bytes) if s.size_bytes else "-",
         ]
         for s in steps
     ]
