@@ -140,13 +140,20 @@ class DuckDBTransaction:
         if name not in self._layouts:
             raise BugError(f"`{name}` was written to before its shape was told")
         refuse_unknown(table, disposition)
-        if is_merged(disposition):
+        if self._waits(disposition):
             self._grant(self._limits.insert_threads)
             with explained(self._where):
                 return self._merges.add(name, self._layouts[name], disposition, data)
         if disposition.mode is WriteMode.REPLACE:
             self._empty(name)
         return self._append(name, data)
+
+    def _waits(self, disposition: Disposition) -> bool:
+        """Whether rows have to wait for what is there, or for what becomes of their roots."""
+        if disposition.root is None or disposition.mode is not WriteMode.REPLACE:
+            return is_merged(disposition)
+        root = self._dispositions.get(disposition.root)
+        return root is None or is_merged(root)
 
     def _empty(self, name: str) -> None:
         """Once a load."""
@@ -244,7 +251,7 @@ class DuckDBTransaction:
                 if is_snapshot(disposition) and name not in self._merges.merged:
                     self._merges.open(name, layout, disposition)
                 self._merges.merge(name, layout)
-            elif disposition.mode is WriteMode.REPLACE and not disposition.overwrite:
+            elif disposition.root is None and disposition.mode is WriteMode.REPLACE:
                 self._empty(name)
         for name, layout in self._known().items():
             root = root_of(layout)

@@ -188,11 +188,18 @@ class ParquetTransaction:
         if name not in self._layouts:
             raise BugError(f"`{name}` was written to before its shape was told")
         refuse_unknown(table, disposition)
-        if is_merged(disposition):
+        if self._waits(disposition):
             return self._add(name, disposition, data)
         if disposition.mode is WriteMode.REPLACE:
             self._empty(name)
         return self._append(name, data)
+
+    def _waits(self, disposition: Disposition) -> bool:
+        """Whether rows have to wait for what is there, or for what becomes of their roots."""
+        if disposition.root is None or disposition.mode is not WriteMode.REPLACE:
+            return is_merged(disposition)
+        root = self._dispositions.get(disposition.root)
+        return root is None or is_merged(root)
 
     def _empty(self, name: str) -> None:
         """Once a load."""
@@ -427,7 +434,7 @@ class ParquetTransaction:
                 if is_snapshot(disposition) and not {name} & {*self._merged, *self._stages}:
                     self._stage(name, disposition).open(self._layouts[name])
                 self._merge_staged(name)
-            elif disposition.mode is WriteMode.REPLACE and not disposition.overwrite:
+            elif disposition.root is None and disposition.mode is WriteMode.REPLACE:
                 self._empty(name)
         for name, layout in self._known_layouts().items():
             root = root_of(layout)

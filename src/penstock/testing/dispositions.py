@@ -382,7 +382,7 @@ class DispositionSuite(Loads):
 
     def tree(self, fresh: Factory, load_id: str, root: Disposition, *orders: tuple[Any, ...]) -> None:
         """A load of orders, given as row id, id and `at`; each has two items, each of these one tag."""
-        part = Disposition(root.mode, root="orders", overwrite=root.overwrite)
+        part = Disposition(root.mode, root="orders")
         rows = [{"_penstock_id": row, "id": key, "at": order_at} for row, key, order_at in orders]
         items: list[Row] = [{"_penstock_root_id": r, "item": f"{r}{n}"} for r, *_ in orders for n in (1, 2)]
         tags: list[Row] = [{"_penstock_root_id": i["_penstock_root_id"], "tag": i["item"]} for i in items]
