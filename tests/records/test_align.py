@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -301,6 +302,27 @@ def test_sensitive_values_are_not_shown() -> None:
     error = refused(["1", "my secret"], "int64", sensitive=True)
     assert "my secret" not in str(error)
     assert error.found == "***"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([1], pa.duration("s")),
+        pa.UnionArray.from_sparse(pa.array([0], pa.int8()), [pa.array([1]), pa.array(["a"])]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["text", "json", "int64", "list<int64>"])
+def test_types_that_are_not_carried_are_told(values: pa.Array, kind: str) -> None:
+    assert "cannot be carried" in str(refused(values, kind))
+
+
+def test_a_day_with_a_time_in_it_is_told() -> None:
+    """date64 may hold what is no whole day."""
+    assert refused(pa.array([0, 1], pa.date64()), "text").where == "row 2, the first of 1 that do not fit"
+
+
+def test_runs_are_spelt_out() -> None:
+    assert one(pc.run_end_encode(pa.array(["1", "1", None])), "int64") == [1, 1, None]
 
 
 def test_a_zone_is_not_guessed() -> None:

@@ -19,10 +19,10 @@ import pyarrow.compute as pc
 from penstock.errors import ContractError, suggest
 from penstock.records.cast import cast_text
 from penstock.records.convert import convert
-from penstock.records.masks import kept, lost, without
+from penstock.records.masks import kept, lost, tried, without
 from penstock.records.text import is_blob, is_text, map_entries, relisted
 from penstock.schema import types as t
-from penstock.schema.arrow import to_arrow
+from penstock.schema.arrow import from_arrow, to_arrow
 from penstock.schema.faults import either
 from penstock.schema.formats.form import DATETIME_FORMAT
 from penstock.schema.table import Column, Table
@@ -141,6 +141,13 @@ class _Plan:
         return found
 
     def _fit(self, values: Any, column: Column) -> Any:
+        try:
+            from_arrow(_bare(values.type))
+        except TypeError as error:
+            raise ContractError(
+                f"`{self.table.name}.{column.name}` is {values.type}, the metadata says {column.type}",
+                hint=f"{error}: convert the column first",
+            ) from None
         form = column.extra.get(DATETIME_FORMAT)
         return _Fit(self.missing, self.extra, form if isinstance(form, str) else None).fit(
             values, column.type
@@ -221,6 +228,8 @@ class _Fit:
         kind = column.type
         if pa.types.is_null(kind):
             return pa.nulls(len(column), to_arrow(to))
+        if pa.types.is_date64(kind):
+            return self.fit(tried(column, lambda c: c.cast(pa.date32())), to)
         if is_text(kind):
             return self._text(column, to)
         if isinstance(to, Struct) and to.fields and pa.types.is_struct(kind):
@@ -277,6 +286,11 @@ def _plain(column: Any) -> Any:
     if pa.types.is_run_end_encoded(column.type):
         return _plain(pc.run_end_decode(column))
     return column.cast(pa.string()) if is_text(column.type) else column
+
+
+def _bare(kind: Any) -> Any:
+    """The type of the values behind an encoding."""
+    return kind.value_type if pa.types.is_run_end_encoded(kind) else kind
 
 
 def _is_list(kind: Any) -> bool:
