@@ -30,7 +30,7 @@ def interrupted(number: int) -> Callable[..., RunResult]:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("command", ["run", "rebuild"])
+@pytest.mark.parametrize("command", ["run", "rebuild", "quarantine replay"])
 def test_a_signal_stops_at_the_next_event(
     penstock: Penstock, session: ScriptedSession, number: signal.Signals, code: int, command: str
 ) -> None:
@@ -38,8 +38,9 @@ def test_a_signal_stops_at_the_next_event(
         return interrupted(number)(tables, observe)
 
     session.answers["run"], session.answers["rebuild"] = interrupted(number), rebuild
+    session.answers["quarantine_replay"] = interrupted(number)
     before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
-    told = penstock(command)
+    told = penstock(*command.split())
     assert told.code == code
     assert told.out == ""
     said = told.err.splitlines()

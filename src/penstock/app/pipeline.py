@@ -135,11 +135,13 @@ class Pipeline:
         from penstock.app.flows import flow_of
         from penstock.run.pipeline import run_pipeline
         from penstock.run.quiet import Quiet
+        from penstock.run.recording import Runs
 
         observe = observer_of(self._progress)
         flow = flow_of(self.loaded, self.name, observe, producer=producer)
         quiet = Quiet(self._private / "quiet", self.name, self.loaded.digest)
-        return run_pipeline(flow, quiet, wait_s, Refresh(refresh) if refresh else None)
+        runs = Runs(self._private / "runs", self.loaded.redact)
+        return run_pipeline(flow, quiet, wait_s, Refresh(refresh) if refresh else None, runs=runs)
 
     @property
     def state(self) -> str | None:

@@ -107,11 +107,13 @@ def replay(
     from penstock.cli.opening import opened
     from penstock.cli.progress import followed
     from penstock.cli.run import tell
+    from penstock.cli.stopping import stoppable
 
     terminal: Terminal = context.obj
     terminal.json, terminal.quiet = json, quiet
-    with opened(terminal, project, environment) as session:
+    with opened(terminal, project, environment) as session, stoppable(terminal) as stop:
         with followed(terminal) as observe:
-            result = session.quarantine_replay(what or [], observe)
+            result = session.quarantine_replay(what or [], stop.watched(observe))
         tell(terminal, result)
+        stop.check(done=True)
     raise typer.Exit(result.exit_code)
