@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,29 +13,14 @@ from penstock.destinations import parquet_runs
 from penstock.destinations.duckdb import DuckDBDestination
 from penstock.destinations.parquet import ParquetDestination
 from penstock.ledger import RUNS_TABLE
-from penstock.ports import Destination
 from penstock.project.spec import DuckDBSpec, ParquetSpec
 from penstock.stores.local import LocalStore
 from penstock.stores.object import ObjectStore
-from penstock.testing.destination import Factory
-from penstock.testing.destination_runs import START, RunsSuite, run_of
+from penstock.testing.destination_runs import RunsSuite, run_of
+from penstock.testing.loads import START, Factory
 
 
-class _Closing(RunsSuite):
-    @pytest.fixture
-    def fresh(self, destination_factory: Factory) -> Iterator[Factory]:
-        opened: list[Destination] = []
-
-        def once_more() -> Destination:
-            opened.append(destination_factory())
-            return opened[-1]
-
-        yield once_more
-        for destination in opened:
-            destination.close()
-
-
-class TestDuckDB(_Closing):
+class TestDuckDB(RunsSuite):
     @pytest.fixture
     def destination_factory(self, tmp_path: Path) -> Factory:
         return lambda: DuckDBDestination(DuckDBSpec(path="w.duckdb", threads=2), tmp_path)
@@ -47,7 +32,7 @@ class TestDuckDB(_Closing):
         assert not (tmp_path / "w.duckdb").exists()
 
 
-class TestParquet(_Closing):
+class TestParquet(RunsSuite):
     @pytest.fixture
     def destination_factory(self, tmp_path: Path) -> Factory:
         store = LocalStore(str(tmp_path / "w"))
@@ -66,7 +51,7 @@ class TestParquet(_Closing):
         assert [r["run_id"] for r in found] == ["r2", "r3"]
 
 
-class TestParquetOnS3(_Closing):
+class TestParquetOnS3(RunsSuite):
     @pytest.fixture
     def destination_factory(self, tmp_path: Path, s3_url: Callable[[], str]) -> Factory:
         url = s3_url()

@@ -1,5 +1,5 @@
-"""What every destination must do with the records of runs. An adapter's test inherits this beside
-`DestinationSuite`, which supplies `fresh`.
+"""What every destination must do with the records of runs. An adapter's test inherits `RunsSuite` and
+gives a factory, as for `DestinationSuite`.
 
     class TestMine(RunsSuite, DestinationSuite): ...
 """
@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from penstock.errors import BugError
 from penstock.ledger import RUNS_TABLE, STEPS_TABLE, RunFinding, RunRecord, RunStep
-from penstock.testing.destination import Factory, commit_of
-
-START = datetime(2026, 1, 4, 12, 30, 0, 123456, tzinfo=UTC)
+from penstock.testing.loads import START, Factory, Loads, commit_of
 
 
 def run_of(run_id: str, pipeline: str = "p") -> RunRecord:
@@ -45,7 +43,7 @@ def run_of(run_id: str, pipeline: str = "p") -> RunRecord:
     )
 
 
-class RunsSuite:
+class RunsSuite(Loads):
     """The promises of `ports.Destination.note`, each as a test."""
 
     def test_runs_are_tables_before_there_is_one(self, fresh: Factory) -> None:
