@@ -33,7 +33,7 @@ def refuse_nonsense(table: Table, disposition: Disposition) -> None:
     if taken:
         raise RefusedError(
             f"`{table.name}` has a column `{min(taken)}`, which is where its versions are kept",
-            hint="name other columns: `scd2: {valid_from: ..., valid_to: ..., version_column: ...}`",
+            hint="rename it, or keep versions elsewhere: `scd2: {valid_from: ..., valid_to: ...}`",
         )
 
 
