@@ -120,7 +120,7 @@ def write_table(table: Table, form: Form, notes: Notes) -> Raw:
     head, columns = form.canonical(table, own)
     source = table.extra.get(SOURCE)
     if not isinstance(source, Mapping) or source.get("format") != form.name:
-        _note_foreign(table, form, notes)
+        note_foreign(table, form.name, form.translated, notes)
         _add(notes, own)
         return form.join(head, columns)
     unknown = {k: v for k, v in extra_of(table).items() if k not in form.head_keys}
@@ -216,14 +216,14 @@ def _bare(column: Column) -> Column:
     return replace(column, declared=False, description=column.description or None)
 
 
-def _note_foreign(table: Table, form: Form, notes: Notes) -> None:
-    """Note the keys of another format that this one has no words for."""
-    title = _TITLES.get(form.name, form.name)
+def note_foreign(table: Table, format_: str, translated: frozenset[str], notes: Notes) -> None:
+    """Note the keys of another format that this one has no words for, but for `translated`."""
+    title = _TITLES.get(format_, format_)
     for key in extra_of(table):
-        if key not in form.translated:
+        if key not in translated:
             notes.add(f"{title} has no place for `{key}`", f"the table `{table.name}`")
     for column in table.columns:
-        understood = {DATETIME_FORMAT, "type_category", *form.translated}
+        understood = {DATETIME_FORMAT, "type_category", *translated}
         understood |= {key for key, fact in _FACTS.items() if getattr(column, fact) is not None}
         for key in extra_of(column):
             if key == "enum" and any(isinstance(e, Mapping) and len(e) > 1 for e in column.extra[key]):

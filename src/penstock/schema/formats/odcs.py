@@ -51,7 +51,7 @@ _REFERENCE = re.compile(r"/?schema/([^/'\"]+)/properties/([^/'\"]+)")
 def read_odcs(raw: Mapping[str, Any], page: Page) -> list[Table]:
     """The tables of a contract; what is wrong, and not enforced, goes to `page`."""
     spot = Spot()
-    version = str(raw.get("apiVersion", "v3.1.0"))
+    version = "v" + str(raw.get("apiVersion", DEFAULT)).removeprefix("v")
     if not version.startswith("v3."):
         expected = "a contract of ODCS 3, such as `apiVersion: v3.1.0`"
         page.fault(
@@ -333,7 +333,7 @@ def write_odcs(tables: Sequence[Table], version: str | None, notes: Notes) -> Ra
     `version`, such as `v3.2.0`, is by default that of the contract they come from, or 3.1.
     """
     kept = next((t.extra[CONTRACT] for t in tables if CONTRACT in t.extra), None)
-    was = str(kept.get("apiVersion", DEFAULT)) if kept else DEFAULT
+    was = "v" + str(kept.get("apiVersion", DEFAULT)).removeprefix("v") if kept else DEFAULT
     version = version or was
     objects = [write_table(t, odcs_form(version, t.extra.get(IDS, {})), notes) for t in tables]
     if kept is None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any  # metadata holds values of every type
 
 from penstock.schema import types as t
-from penstock.schema.formats.form import DATETIME_FORMAT, Notes, Raw, extra_of
+from penstock.schema.formats.form import DATETIME_FORMAT, Notes, Raw, note_foreign
 from penstock.schema.formats.patterns import searched
 from penstock.schema.formats.pydantic_read import OURS
 from penstock.schema.table import Column, Table
@@ -23,6 +25,7 @@ _HOMES = {
     "Annotated": "typing", "Literal": "typing", "BaseModel": "pydantic", "ConfigDict": "pydantic",
     "Field": "pydantic", "AwareDatetime": "pydantic", "NaiveDatetime": "pydantic",
 }  # fmt: skip
+_WIDTH = 100
 _TAKEN = frozenset(_HOMES) | {"bool", "float", "str", "bytes", "int", "list", "None"}
 
 
@@ -72,12 +75,11 @@ def _model(table: Table, source: _Source, notes: Notes) -> None:
     said: Raw = {"primary_key": list(table.primary_key), "partitions": list(table.partitions)}
     said = {key: value for key, value in said.items() if value}
     if said:
-        config = f"json_schema_extra={{{OURS!r}: {said!r}}}"
+        config = _arguments({"json_schema_extra": {OURS: said}})
         lines += [f"    model_config = {source.use('ConfigDict')}({config})", ""]
         for key in said:
             notes.add(f"pydantic has no word for `{key}`: it is under `{OURS}`", f"the table `{table.name}`")
-    for key in extra_of(table):
-        notes.add(f"pydantic has no place for `{key}`", f"the table `{table.name}`")
+    note_foreign(table, "pydantic", frozenset(), notes)
     used: set[str] = set()
     fields = [_field(column, name, used, source, notes) for column in table.columns]
     source.classes.append("\n".join([*lines, *(fields or ["    pass"])]))
@@ -96,7 +98,7 @@ def _field(column: Column, model: str, used: set[str], source: _Source, notes: N
     if not _says_all(column.type):
         ours["type"] = str(column.type)
     if column.enum is not None and all(isinstance(v, str | int) for v in column.enum):
-        kind = f"{source.use('Literal')}[{', '.join(map(repr, column.enum))}]"
+        kind = f"{source.use('Literal')}[{', '.join(map(_literal, column.enum))}]"
         if column.type not in (t.TEXT, t.BOOL, t.INT64):
             ours["type"] = str(column.type)
     elif column.enum is not None:
@@ -110,15 +112,31 @@ def _field(column: Column, model: str, used: set[str], source: _Source, notes: N
         told["json_schema_extra"] = {OURS: ours}
         for key in ours:
             notes.add(f"pydantic has no word for `{key}`: it is under `{OURS}`", column.name)
-    for key in extra_of(column):
-        if key != DATETIME_FORMAT:
-            notes.add(f"pydantic has no place for `{key}`", column.name)
     kind = f"{kind} | None" if column.nullable and kind != "Any" else kind
-    if told:
-        arguments = ", ".join(f"{key}={value!r}" for key, value in told.items())
-        kind = f"{source.use('Annotated')}[{kind}, {source.use('Field')}({arguments})]"
-    required = not column.nullable
-    return f"    {name}: {kind}" + ("" if required else " = None")
+    end = " = None" if column.nullable else ""
+    if not told:
+        return f"    {name}: {kind}{end}"
+    parts = [kind, f"{source.use('Field')}({_arguments(told)})"]
+    line = f"    {name}: {source.use('Annotated')}[{', '.join(parts)}]{end}"
+    if len(line) <= _WIDTH:
+        return line
+    wrapped = [f"        {part}," for part in parts]
+    return "\n".join([f"    {name}: Annotated[", *wrapped, f"    ]{end}"])
+
+
+def _arguments(told: Raw) -> str:
+    return ", ".join(f"{key}={_literal(value)}" for key, value in told.items())
+
+
+def _literal(value: Any) -> str:
+    """A plain value as Python writes it, texts in double quotes where that needs no escapes."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_literal(k)}: {_literal(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_literal, value)) + "]"
+    text = repr(value)
+    plain = isinstance(value, str) and text[0] == "'" and '"' not in text and "\\'" not in text
+    return f'"{text[1:-1]}"' if plain else text
 
 
 def _identifier(name: str, used: set[str]) -> str:
@@ -190,8 +208,7 @@ def _item(kind: DataType, wish: str, source: _Source) -> str:
     text = text if text == "Any" else f"{text} | None"
     if not told:
         return text
-    arguments = ", ".join(f"{key}={value!r}" for key, value in told.items())
-    return f"{source.use('Annotated')}[{text}, {source.use('Field')}({arguments})]"
+    return f"{source.use('Annotated')}[{text}, {source.use('Field')}({_arguments(told)})]"
 
 
 def _nested(kind: Struct, wish: str, source: _Source) -> str:
@@ -204,7 +221,7 @@ def _nested(kind: Struct, wish: str, source: _Source) -> str:
         own = _identifier(key, used)
         text = _item(inner, f"{name}_{key}", source)
         if own != key:
-            text = f"{source.use('Annotated')}[{text}, {source.use('Field')}(alias={key!r})]"
+            text = f"{source.use('Annotated')}[{text}, {source.use('Field')}({_arguments({'alias': key})})]"
         lines.append(f"    {own}: {text} = None")
     source.classes.append("\n".join(lines))
     return name
