@@ -268,3 +268,16 @@ def test_a_refresh_takes_the_place_of_what_was_there(
     assert found()[0] == [3, 4]
     assert mill.run(Block("t", [{"n": 5}])).error is None
     assert found()[0] == [3, 4, 5]
+
+
+@pytest.mark.parametrize("destination", ["duckdb:///w.duckdb", "parquet:///warehouse"])
+def test_unique_columns_of_merged_tables(tmp_path: Path, destination: str) -> None:
+    """A row may keep its own value and give it away later; another row's it may not take."""
+    table = "{t: {write: merge, primary_key: id, columns: {id: int64, mail: {type: text, unique: true}}}}"
+    mill = Mill(tmp_path, f"    tables: {table}\n", destination)
+    first = [{"id": 1, "mail": "a", "v": 1}, {"id": 2, "mail": "b", "v": 1}, {"id": 1, "mail": "a", "v": 2}]
+    assert mill.run(Block("t", first)).tables[0].quarantined == 0
+    again = [{"id": 1, "mail": "a", "v": 3}, {"id": 3, "mail": "b", "v": 1}, {"id": 4, "mail": "c"},
+             {"id": 5, "mail": "c"}]  # fmt: skip
+    assert mill.run(Block("t", again)).tables[0].quarantined == 2
+    assert mill.sql("SELECT id, mail, v FROM t ORDER BY id") == [(1, "a", 3), (2, "b", 1), (4, "c", None)]

@@ -31,10 +31,15 @@ class Repeat:
 
 
 class KeyBook:
-    """The keys of one table's rows in one load. Spills to a temporary folder beyond its memory."""
+    """The keys of one table's rows in one load. Spills to a temporary folder beyond its memory.
 
-    def __init__(self, keys: Sequence[tuple[str, ...]]) -> None:
+    Rows of one `owner` (the primary key of a merged table) are versions of one row, and may share
+    a key.
+    """
+
+    def __init__(self, keys: Sequence[tuple[str, ...]], owner: tuple[str, ...] = ()) -> None:
         self.keys = tuple(keys)
+        self.owner = owner
         self._made: set[int] = set()
         self._folder = tempfile.TemporaryDirectory(prefix="penstock-keys-") if keys else None
         self._book: Any = None  # Any: opened with the first rows
@@ -48,8 +53,11 @@ class KeyBook:
         for i, columns in enumerate(self.keys):
             if not set(columns) <= set(batch.schema.names):
                 continue
+            owners = [c if c in batch.schema.names else None for c in self.owner]
+            missing = pa.nulls(batch.num_rows, pa.string())
             texts = [batch.column(c) for c in columns]
-            names = [f"k{n}" for n in range(len(columns))]
+            texts += [missing if c is None else batch.column(c) for c in owners]
+            names = [*(f"k{n}" for n in range(len(columns))), *(f"o{n}" for n in range(len(owners)))]
             book.register("batch", pa.Table.from_arrays([*places, *texts], names=["file", "row", *names]))
             cells = ", ".join(f"CAST({n} AS VARCHAR) AS {n}" for n in names)
             select = f"SELECT file, row, {cells} FROM batch"
@@ -62,27 +70,38 @@ class KeyBook:
         found = [repeat for i in sorted(self._made) for repeat in self._repeats_of(i)]
         return sorted(found, key=lambda r: (r.file, r.row))
 
-    def distinct(self, number: int) -> Any:  # Any: pyarrow is untyped
-        """The distinct keys of column set `number` as a stream of text columns; None if there are none."""
+    def distinct(self, number: int, *, owned: bool = False) -> Any:  # Any: pyarrow is untyped
+        """The distinct keys of column set `number` as a stream of text columns; None if there are none.
+
+        With `owned` the columns of the owner follow.
+        """
         if number not in self._made:
             return None
         columns = self.keys[number]
-        cells = ", ".join(f"k{n} AS {identifier(c)}" for n, c in enumerate(columns))
+        named = [(f"k{n}", c) for n, c in enumerate(columns)]
+        named += [(f"o{n}", c) for n, c in enumerate(self.owner)] if owned else []
+        cells = ", ".join(f"{cell} AS {identifier(c)}" for cell, c in named)
         whole = " AND ".join(f"k{n} IS NOT NULL" for n in range(len(columns)))
         sql = f"SELECT DISTINCT {cells} FROM keys{number} WHERE {whole}"
         return self._book.cursor().sql(sql).to_arrow_reader(65_536)
 
-    def rows_with(self, number: int, keys: Any) -> list[Repeat]:  # Any: pyarrow is untyped
-        """The rows that have one of some keys of column set `number`."""
+    def rows_with(self, number: int, keys: Any, owned: Any = None) -> list[Repeat]:  # Any: pyarrow is untyped
+        """The rows that have one of some keys of column set `number`, and are not among the `owned`.
+
+        Shape: `owned` has the columns of the key and of the owner.
+        """
         if not keys.num_rows:
             return []
         columns = self.keys[number]
-        self._book.register("found", keys.rename_columns([f"k{n}" for n in range(len(columns))]))
-        cells = ", ".join(f"k{n}" for n in range(len(columns)))
-        sql = (
-            f"SELECT file, row, {cells} FROM keys{number} SEMI JOIN found USING ({cells}) ORDER BY file, row"
-        )
-        rows = self._book.execute(sql).fetchall()
+        names = [f"k{n}" for n in range(len(columns))]
+        cells = ", ".join(names)
+        self._book.register("found", keys.rename_columns(names))
+        sql = f"SELECT * FROM keys{number} SEMI JOIN found USING ({cells})"
+        if owned is not None and owned.num_rows:
+            pair = [*names, *(f"o{n}" for n in range(len(self.owner)))]
+            self._book.register("owned", owned.rename_columns(pair))
+            sql = f"SELECT * FROM ({sql}) ANTI JOIN owned USING ({', '.join(pair)})"
+        rows = self._book.execute(f"SELECT file, row, {cells} FROM ({sql}) ORDER BY file, row").fetchall()
         self._book.unregister("found")
         return [Repeat(f, r, columns, ", ".join(values)[:_SHOWN]) for f, r, *values in rows]
 
@@ -100,8 +119,15 @@ class KeyBook:
         distinct = f"SELECT count(*) FROM (SELECT DISTINCT {cells} FROM keys{i} WHERE {whole})"
         if self._one(distinct) == self._one(f"SELECT count(*) FROM keys{i} WHERE {whole}"):
             return []
-        order = f"row_number() OVER (PARTITION BY {cells} ORDER BY file, row) AS nth"
-        sql = f"SELECT file, row, {cells} FROM (SELECT *, {order} FROM keys{i} WHERE {whole}) WHERE nth > 1"
+        within = f"OVER (PARTITION BY {cells} ORDER BY file, row)"
+        ranked, repeated = [f"row_number() {within} AS nth"], "nth > 1"
+        if self.owner:
+            owners = [f"o{n}" for n in range(len(self.owner))]
+            ranked += [f"first_value({o}) {within} AS first_{o}" for o in owners]
+            others = " OR ".join(f"{o} IS DISTINCT FROM first_{o}" for o in owners)
+            repeated = f"nth > 1 AND ({others})"
+        ranking = f"SELECT *, {', '.join(ranked)} FROM keys{i} WHERE {whole}"
+        sql = f"SELECT file, row, {cells} FROM ({ranking}) WHERE {repeated}"
         rows = self._book.execute(sql).fetchall()
         return [Repeat(f, r, columns, ", ".join(values)[:_SHOWN]) for f, r, *values in rows]
 

@@ -34,7 +34,7 @@ from penstock.run.shape import Shape
 from penstock.run.spool import Spool
 from penstock.run.stream import Bench, HashingReader, Selection, Tally, stream
 from penstock.schema.arrow import arrow_schema
-from penstock.schema.disposition import WriteMode
+from penstock.schema.disposition import Strategy, WriteMode
 from penstock.schema.table import Table
 from penstock.schema.types import NULL, DataType
 
@@ -141,8 +141,9 @@ class Pass:
 
     def _table(self, draft: Draft, shape: Shape, jobs: list[Job]) -> int:
         self._bring_keys(draft.transaction, shape)
+        owner = shape.reading.primary_key if shape.flow.disposition.mode is WriteMode.MERGE else ()
         keys = unique_keys(shape.reading, shape.flow.rows)
-        book = KeyBook(keys)
+        book = KeyBook([k for k in keys if not owner or not set(owner) <= set(k)], owner)
         try:
             written = self._write(draft, shape, self._rows(shape, jobs, book))
             repeats = [*book.repeats(), *self._clashes(draft.transaction, shape, book)]
@@ -304,18 +305,26 @@ class Pass:
             engine.unregister("penstock_incoming")
 
     def _clashes(self, transaction: Transaction, shape: Shape, book: KeyBook) -> list[Repeat]:
-        """Rows whose key the table has from an earlier load, unless this load replaces the table."""
-        if shape.flow.disposition.mode is WriteMode.REPLACE:
+        """Rows whose key another row of the table has from an earlier load.
+
+        Where the rows of a load take the place of others that only the destination finds out, nothing
+        is compared: the others are about to go.
+        """
+        disposition = shape.flow.disposition
+        versions = disposition.strategy in (Strategy.UPSERT, Strategy.CDC)
+        if disposition.mode is WriteMode.REPLACE or (disposition.mode is WriteMode.MERGE and not versions):
             return []
         found: list[Repeat] = []
         for number, columns in enumerate(book.keys):
             keys = book.distinct(number)
-            if keys is not None:
-                stored = shape.stored_names(columns)
-                if stored != tuple(columns):
-                    keys = renamed(keys, stored)
-                clashes = transaction.clashes(shape.reading.name, stored, keys)
-                found.extend(book.rows_with(number, clashes.rename_columns(list(columns))))
+            if keys is None:
+                continue
+            known = _known_keys(transaction, shape, columns, keys)
+            own = None
+            if book.owner and known.num_rows:
+                pairs = book.distinct(number, owned=True)
+                own = _known_keys(transaction, shape, (*columns, *book.owner), pairs)
+            found.extend(book.rows_with(number, known, own))
         return found
 
     def _refuse(self, shape: Shape, jobs: list[Job], repeats: Sequence[Repeat]) -> bool:
@@ -371,6 +380,14 @@ def _typed(rows: Iterator[Rows], shape: Shape) -> Iterator[Rows]:
     if untyped:
         shape.widen_to_text(shape.reading.names[0])
         yield from untyped
+
+
+def _known_keys(transaction: Transaction, shape: Shape, columns: Sequence[str], keys: Any) -> Any:
+    """Those of some keys that rows of earlier loads have. Any: pyarrow is untyped."""
+    stored = shape.stored_names(columns)
+    if stored != tuple(columns):
+        keys = renamed(keys, stored)
+    return transaction.clashes(shape.reading.name, stored, keys).rename_columns(list(columns))
 
 
 def renamed(reader: Any, names: Sequence[str]) -> Any:  # Any: pyarrow is untyped
