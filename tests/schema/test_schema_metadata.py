@@ -9,8 +9,9 @@ import pytest
 from penstock.errors import ProjectError
 from penstock.schema import types as t
 from penstock.schema.faults import ManyFaultsError
+from penstock.schema.formats.columnar_read import COLUMN_KEYS
 from penstock.schema.formats.form import extra_of
-from penstock.schema.metadata import COLUMN_KEYS, read_metadata
+from penstock.schema.metadata import read_metadata
 from penstock.schema.table import Column, ForeignKey, Table
 from penstock.schema.types import Kind, Scalar, parse_type
 from penstock.schema.vocabulary import ETL_MANAGER, MOJAP, OWN, tell_format
