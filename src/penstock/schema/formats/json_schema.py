@@ -16,9 +16,9 @@ from penstock.schema import types as t
 from penstock.schema.formats.form import DATETIME_FORMAT, Form, Notes, Parts, Raw
 from penstock.schema.formats.json_types import NO_MEANING, Typed, spell_type, understood
 from penstock.schema.formats.patterns import searched, whole
-from penstock.schema.formats.reading import Page, Spot
+from penstock.schema.formats.reading import Page, Spot, inclusive
 from penstock.schema.table import Column, ForeignKey, Table
-from penstock.schema.types import DataType, List
+from penstock.schema.types import List
 
 # Any throughout: a JSON schema holds values of every type.
 OURS = "x-penstock"
@@ -97,8 +97,8 @@ def _column(name: str, schema: Any, required: bool, typed: Typed, spot: Spot) ->
         description=page.value(raw, "description", str, "text", spot),
         enum=None if enum is None or listed else tuple(v for v in enum if v is not None),
         pattern=None if pattern is None else whole(pattern),
-        minimum=_bound(raw, "minimum", 1, kind, page, name),
-        maximum=_bound(raw, "maximum", -1, kind, page, name),
+        minimum=ours.get("minimum", inclusive(raw, "minimum", t.is_integer(kind), page, name)),
+        maximum=ours.get("maximum", inclusive(raw, "maximum", t.is_integer(kind), page, name)),
         min_length=raw.get("minItems" if listed else "minLength"),
         max_length=raw.get("maxItems" if listed else "maxLength"),
         unique=ours.get("unique") is True,
@@ -113,21 +113,6 @@ def _foreign_key(raw: Any) -> ForeignKey | None:
     if not isinstance(raw, Mapping) or not isinstance(raw.get("columns"), list) or not raw["columns"]:
         return None
     return ForeignKey(str(raw.get("table")), tuple(map(str, raw["columns"])))
-
-
-def _bound(raw: Raw, key: str, step: int, kind: DataType, page: Page, column: str) -> Any:
-    """`minimum` or `maximum`; the exclusive form as the next whole number."""
-    if key in _ours(raw):
-        return _ours(raw)[key]
-    exclusive = f"exclusive{key.title()}"
-    beyond, bound = raw.get(exclusive), raw.get(key)
-    if beyond is None:
-        return bound
-    if t.is_integer(kind) and isinstance(beyond, int | float) and float(beyond).is_integer():
-        moved = int(beyond) + step
-        return moved if bound is None else (max if step > 0 else min)(moved, bound)
-    page.notes.add(f"`{exclusive}` is read as `{key}`, which lets the bound itself pass", column)
-    return beyond if bound is None else bound
 
 
 # -------------------------------------------------------------------------------------- writing

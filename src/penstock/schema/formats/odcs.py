@@ -10,7 +10,6 @@ Source: github.com/bitol-io/open-data-contract-standard, the schemas and pages o
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -26,6 +25,15 @@ from penstock.schema.formats.form import (
     remember,
     write_table,
 )
+from penstock.schema.formats.odcs_rules import (
+    foreign_key,
+    foreign_keys,
+    name_of,
+    references,
+    rule_name,
+    rules_of,
+    used,
+)
 from penstock.schema.formats.odcs_types import is_secret, java_format, type_of
 from penstock.schema.formats.odcs_write import (
     COLUMN_KEYS,
@@ -36,8 +44,8 @@ from penstock.schema.formats.odcs_write import (
     odcs_parts,
 )
 from penstock.schema.formats.patterns import unanchored
-from penstock.schema.formats.reading import Page, Spot
-from penstock.schema.table import Column, ForeignKey, Table
+from penstock.schema.formats.reading import Page, Spot, inclusive
+from penstock.schema.table import Column, Table
 from penstock.schema.types import List, parse_type
 
 # Any throughout: contracts hold values of every type.
@@ -45,7 +53,6 @@ CONTRACT = "$$contract"
 IDS = "$$ids"
 DEFAULT = "v3.1.0"
 VERSIONS = ("v3.0.0", "v3.0.1", "v3.0.2", "v3.1.0", "v3.2.0")
-_REFERENCE = re.compile(r"/?schema/([^/'\"]+)/properties/([^/'\"]+)")
 
 
 def read_odcs(raw: Mapping[str, Any], page: Page) -> list[Table]:
@@ -63,7 +70,7 @@ def read_odcs(raw: Mapping[str, Any], page: Page) -> list[Table]:
         expected = "a list of objects with `properties`"
         page.fault(spot.key("schema"), "the contract describes no tables", expected=expected)
         return []
-    ids = _ids(objects)
+    ids = references(objects)
     found: list[Table] = []
     around = {**raw, "schema": None}
     for number, raw_object in enumerate(objects):
@@ -73,31 +80,10 @@ def read_odcs(raw: Mapping[str, Any], page: Page) -> list[Table]:
             continue
         table = read_object(raw_object, name, page, Spot(("schema", number), name), ids)
         if not page.faults:
-            used = {k: v for k, v in ids.items() if "/" in k or k != v}
+            others = {k: v for k, v in ids.items() if "/" in k or k != v}
             table = remember(table, raw_object, odcs_form(version, ids))
-            table = replace(table, extra={**table.extra, CONTRACT: around, IDS: _used(raw_object, used)})
+            table = replace(table, extra={**table.extra, CONTRACT: around, IDS: used(raw_object, others)})
         found.append(table)
-    return found
-
-
-def name_of(raw: Any) -> str:
-    """What data calls an object or a property: its physical name, or else its name."""
-    if not isinstance(raw, Mapping):
-        return ""
-    physical = raw.get("physicalName")
-    return str(physical if isinstance(physical, str) and physical else raw.get("name") or "")
-
-
-def _ids(objects: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """From the references that a contract may use to `table.column`."""
-    found: dict[str, str] = {}
-    for raw in objects:
-        for inner in mappings(raw.get("properties")):
-            target = f"{name_of(raw)}.{name_of(inner)}"
-            for table in (raw.get("id"), raw.get("name"), name_of(raw)):
-                for column in (inner.get("id"), inner.get("name"), name_of(inner)):
-                    found.setdefault(f"{table}/{column}", target)
-                    found.setdefault(f"{table}.{column}", target)
     return found
 
 
@@ -110,7 +96,7 @@ def read_object(raw: Mapping[str, Any], name: str, page: Page, spot: Spot, ids: 
     columns: dict[str, Column] = {}
     keys: list[tuple[Any, str]] = []
     parts: list[tuple[Any, str]] = []
-    foreign = _foreign_keys(raw, ids, page, spot)
+    foreign = foreign_keys(raw, ids, page, spot)
     for number, inner in enumerate(properties or ()):
         column_name = name_of(inner)
         place = Spot((*spot.path, "properties", number), f"{spot.label}.{column_name or number}")
@@ -129,7 +115,7 @@ def read_object(raw: Mapping[str, Any], name: str, page: Page, spot: Spot, ids: 
         if inner.get("partitioned") is True:
             parts.append((inner.get("partitionKeyPosition"), column_name))
     for rule in page.value(raw, "quality", list, "a list of rules", spot) or ():
-        page.notes.add(f"the quality rule {_rule_name(rule)} is kept, not enforced", f"the table `{name}`")
+        page.notes.add(f"the quality rule {rule_name(rule)} is kept, not enforced", f"the table `{name}`")
     description = page.value(raw, "description", str, "text", spot)
     return Table(name, tuple(columns.values()), _placed(keys), _placed(parts), description)
 
@@ -151,7 +137,7 @@ def _column(name: str, raw: Mapping[str, Any], page: Page, spot: Spot, ids: Mapp
             page.fault(spot.key("customProperties"), f"`{ours['type']}` is not a type: {error}")
     options = raw.get("logicalTypeOptions")
     options = options if isinstance(options, Mapping) else {}
-    rules = _rules(raw, name, page, spot)
+    rules = rules_of(raw, name, page, spot)
     listed = isinstance(kind, List)
     pattern = options.get("pattern", rules.get("pattern"))
     extra: Raw = {}
@@ -168,13 +154,13 @@ def _column(name: str, raw: Mapping[str, Any], page: Page, spot: Spot, ids: Mapp
         description=page.value(raw, "description", str, "text", spot),
         enum=None if listed else _enum(raw.get("enum"), rules.get("enum", ours.get("enum"))),
         pattern=unanchored(pattern) if isinstance(pattern, str) else None,
-        minimum=ours.get("minimum", _bound(options, "minimum", 1, t.is_integer(kind), page, name)),
-        maximum=ours.get("maximum", _bound(options, "maximum", -1, t.is_integer(kind), page, name)),
+        minimum=ours.get("minimum", inclusive(options, "minimum", t.is_integer(kind), page, name)),
+        maximum=ours.get("maximum", inclusive(options, "maximum", t.is_integer(kind), page, name)),
         min_length=options.get("minItems" if listed else "minLength"),
         max_length=options.get("maxItems" if listed else "maxLength"),
         unique=raw.get("unique") is True or bool(rules.get("unique")),
         sensitive=_is_secret(raw, ours),
-        foreign_key=_foreign_key(raw, ours, ids, page, name),
+        foreign_key=foreign_key(raw, ours, ids, page, name),
         extra=extra,
     )
     return page.checked(column, spot)
@@ -201,100 +187,6 @@ def _enum(entries: Any, otherwise: Any) -> tuple[Any, ...] | None:
         return None
     values = [e.get("value") if isinstance(e, Mapping) else e for e in entries]
     return tuple(v for v in values if v is not None)
-
-
-def _bound(options: Mapping[str, Any], key: str, step: int, integer: bool, page: Page, column: str) -> Any:
-    beyond, bound = options.get(f"exclusive{key.title()}"), options.get(key)
-    if beyond is None:
-        return bound
-    if integer and isinstance(beyond, int | float) and float(beyond).is_integer():
-        moved = int(beyond) + step
-        return moved if bound is None else (max if step > 0 else min)(moved, bound)
-    page.notes.add(f"`exclusive{key.title()}` is read as `{key}`, which lets the bound itself pass", column)
-    return beyond if bound is None else bound
-
-
-# ----------------------------------------------------------------------------------------- rules
-
-
-def _rules(raw: Mapping[str, Any], column: str, page: Page, spot: Spot) -> Raw:
-    """What quality rules that must find nothing wrong promise of a column."""
-    found: Raw = {}
-    for rule in page.value(raw, "quality", list, "a list of rules", spot) or ():
-        metric = (rule.get("metric") or rule.get("rule")) if isinstance(rule, Mapping) else None
-        arguments = rule.get("arguments") if metric else None
-        arguments = arguments if isinstance(arguments, Mapping) else {}
-        zero = metric and rule.get("type", "library") == "library" and _must_be_nothing(rule)
-        valid = arguments.get("validValues", rule.get("validValues") if metric else None)
-        if zero and metric in ("nullValues", "nullCheck"):
-            found["required"] = True
-        elif zero and metric in ("duplicateValues", "duplicateCount", "uniqueCheck"):
-            found["unique"] = True
-        elif zero and metric in ("invalidValues", "validValues") and isinstance(valid, list):
-            found["enum"] = valid
-        elif zero and metric == "invalidValues" and isinstance(arguments.get("pattern"), str):
-            found["pattern"] = arguments["pattern"]
-        else:
-            page.notes.add(f"the quality rule {_rule_name(rule)} is kept, not enforced", column)
-    return found
-
-
-def _must_be_nothing(rule: Mapping[str, Any]) -> bool:
-    """Whether a rule allows no row at all; 3.0's `nullCheck` and its like do so without saying it."""
-    limits = {k: v for k, v in rule.items() if k.startswith("mustBe") or k == "mustNotBe"}
-    if not limits:
-        return rule.get("rule") in ("nullCheck", "uniqueCheck", "validValues")
-    return limits in ({"mustBe": 0}, {"mustBeLessThan": 1}, {"mustBeLessOrEqualTo": 0})
-
-
-def _rule_name(rule: Any) -> str:
-    names = ("name", "metric", "rule", "type") if isinstance(rule, Mapping) else ()
-    return next((f"`{rule[n]}`" for n in names if rule.get(n)), "without a name")
-
-
-# ---------------------------------------------------------------------------------- foreign keys
-
-
-def _foreign_key(
-    raw: Mapping[str, Any], ours: Mapping[str, Any], ids: Mapping[str, str], page: Page, column: str
-) -> ForeignKey | None:
-    said = ours.get("foreign_key")
-    if isinstance(said, Mapping) and isinstance(said.get("columns"), list):
-        return ForeignKey(str(said.get("table")), tuple(map(str, said["columns"])))
-    links = mappings(raw.get("relationships"))
-    keys = [key for r in links if (key := _target(r.get("to"), ids)) is not None]
-    if len(keys) < len(links) or len(keys) > 1:
-        page.notes.add("only one relationship to a single column is enforced", column)
-    return keys[0] if keys else None
-
-
-def _foreign_keys(
-    raw: Mapping[str, Any], ids: Mapping[str, str], page: Page, spot: Spot
-) -> dict[str, ForeignKey]:
-    """The relationships that an object lists, where they are about one column."""
-    found: dict[str, ForeignKey] = {}
-    page.value(raw, "relationships", list, "a list of relationships", spot)
-    for link in mappings(raw.get("relationships")):
-        source, target = _target(link.get("from"), ids), _target(link.get("to"), ids)
-        if source is not None and target is not None and source.table == name_of(raw):
-            found.setdefault(source.columns[0], target)
-        else:
-            what = "a relationship of several columns is kept, not enforced"
-            page.notes.add(what, f"the table `{name_of(raw)}`")
-    return found
-
-
-def _target(reference: Any, ids: Mapping[str, str]) -> ForeignKey | None:
-    """`table.column`, or `/schema/id/properties/id`, as the column that it points at."""
-    if isinstance(reference, list) and len(reference) == 1:
-        [reference] = reference
-    if not isinstance(reference, str):
-        return None
-    if match := _REFERENCE.fullmatch(reference):
-        reference = ids.get(f"{match[1]}/{match[2]}", "")
-    reference = ids.get(reference, reference)
-    table, _, column = reference.rpartition(".")
-    return ForeignKey(table, (column,)) if table and column and "/" not in reference else None
 
 
 # ---------------------------------------------------------------------------------------- writing
@@ -351,13 +243,3 @@ def _contract(name: str, version: str, objects: list[Raw]) -> Raw:
         "status": "active",
         "schema": objects,
     }
-
-
-def _used(raw: Any, ids: Mapping[str, str]) -> dict[str, str]:
-    """Those of the references that some part of an object uses."""
-    text = repr(raw)
-    found = {k: v for k, v in ids.items() if k in text}
-    for match in _REFERENCE.finditer(text):
-        key = f"{match[1]}/{match[2]}"
-        found |= {key: ids[key]} if key in ids else {}
-    return found

@@ -73,3 +73,18 @@ class Page:
         for f in check_column(column):
             self.fault(spot.key(f.key), f.what, found=f.found, expected=f.expected, hint=f.hint)
         return replace(column, declared=column.type != NULL)
+
+
+def inclusive(raw: Mapping[str, Any], key: str, integer: bool, page: Page, column: str) -> Any:
+    """`minimum` or `maximum` of a column, its exclusive form included: the next whole number.
+
+    The exclusive bound of other numbers, and of dates, is read as it is, and noted.
+    """
+    beyond, bound = raw.get(f"exclusive{key.title()}"), raw.get(key)
+    if beyond is None:
+        return bound
+    if integer and isinstance(beyond, int | float) and float(beyond).is_integer():
+        moved = int(beyond) + (1 if key == "minimum" else -1)
+        return moved if bound is None else (max if key == "minimum" else min)(moved, bound)
+    page.notes.add(f"`exclusive{key.title()}` is read as `{key}`, which lets the bound itself pass", column)
+    return beyond if bound is None else bound
