@@ -79,6 +79,7 @@ def _must_be_nothing(rule: Mapping[str, Any]) -> bool:
 
 
 def rule_name(rule: Any) -> str:
+    """What a quality rule is called in notes."""
     names = ("name", "metric", "rule", "type") if isinstance(rule, Mapping) else ()
     return next((f"`{rule[n]}`" for n in names if rule.get(n)), "without a name")
 
@@ -89,6 +90,7 @@ def rule_name(rule: Any) -> str:
 def foreign_key(
     raw: Mapping[str, Any], ours: Mapping[str, Any], ids: Mapping[str, str], page: Page, column: str
 ) -> ForeignKey | None:
+    """The one column that a property's relationships point at, None if there is none."""
     said = ours.get("foreign_key")
     if isinstance(said, Mapping) and isinstance(said.get("columns"), list):
         return ForeignKey(str(said.get("table")), tuple(map(str, said["columns"])))
