@@ -13,7 +13,7 @@ from penstock.version import __version__
 
 COMMANDS = [
     "", "init", "generate", "check", "plan", "run", "status", "show", "rebuild", "quarantine",
-    "schema", "schema export", "schema import", "schema history", "schema diff",
+    "schema", "schema export", "schema import", "schema history", "schema diff", "schema align",
     "quarantine list", "quarantine show", "quarantine export", "quarantine replay",
 ]  # fmt: skip
 HEAVY = ("duckdb", "pyarrow", "pydantic", "ruamel", "rich", "obstore", "msgspec", "numpy", "sqlglot")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from ruamel.yaml import YAML
 from scripted import Outcome
@@ -206,3 +207,31 @@ def test_a_version_that_is_not_there(penstock: Penstock, loaded: Path) -> None:
     told = penstock("schema", "diff", "orders@7")
     assert told.code == 1
     assert "penstock schema history orders" in told.err
+
+
+def test_align(penstock: Penstock, shop: Path) -> None:
+    (shop / "rows.csv").write_text("amount,id,state\n1.50,1,new\n,2,paid\n")
+    wanted = ["schema", "align", "rows.csv", "--table", "shop.odcs.yaml#orders"]
+    assert penstock(*wanted).out == "ok: 2 rows fit shop.odcs.yaml#orders\n"
+    told = penstock(*wanted, "--output", "out/rows.parquet", "--json")
+    assert json.loads(told.out)["rows"] == 2
+    found = pq.read_table(shop / "out" / "rows.parquet")
+    assert [str(kind) for kind in found.schema.types] == ["int64", "decimal128(10, 2)", "string"]
+    again = penstock("schema", "align", "out/rows.parquet", "-t", "orders", "--missing", "leave")
+    assert again.out == "ok: 2 rows fit orders as declared\n"
+
+
+def test_align_refuses_what_does_not_fit_and_writes_nothing(penstock: Penstock, shop: Path) -> None:
+    (shop / "rows.csv").write_text("id,amount,state\n1,1.50,new\n2,1.505,paid\n")
+    told = penstock("schema", "align", "rows.csv", "-t", "shop.odcs.yaml#orders", "-o", "rows.parquet")
+    assert told.code == 1
+    assert "row 2" in told.err
+    assert "'1.505'" in told.err
+    assert not list(shop.glob("*.parq*"))
+    (shop / "more.csv").write_text("id,amount,state,x\n1,1.50,new,1\n")
+    more = ["schema", "align", "more.csv", "-t", "shop.odcs.yaml#orders"]
+    assert "`x`, which its metadata does not know" in penstock(*more).err
+    assert penstock(*more, "--extra", "drop").code == 0
+    assert penstock(*more, "--extra", "dorp").code == 2
+    assert penstock("schema", "align", "in/orders_1.jsonl", "-t", "orders").code == 2
+    assert penstock("schema", "align", "gone.csv", "-t", "orders").code == 1

@@ -189,3 +189,49 @@ def diff(
         lambda: diff_document(first.name, second.name, found),
         lambda: diff_lines(first.name, second.name, found),
     )
+
+
+@schema.command()
+def align(
+    context: typer.Context,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A parquet file, or a CSV file with a header.")
+    ],
+    table: Annotated[
+        str,
+        typer.Option("--table", "-t", metavar="TABLE", help="A table as it is declared, or a metadata file."),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write aligned rows as parquet.")
+    ] = None,
+    missing: Annotated[
+        str,
+        typer.Option("--missing", metavar="WHAT", help="Columns that are not there: refuse, add or leave."),
+    ] = "refuse",
+    extra: Annotated[
+        str, typer.Option("--extra", metavar="WHAT", help="Unknown columns: refuse, drop or keep.")
+    ] = "refuse",
+    project: options.Project = None,
+    environment: options.Environment = None,
+    json: options.Json = False,
+) -> None:
+    """Check that a file fits its metadata exactly."""
+    from penstock.cli.schema_data import aligned
+    from penstock.cli.schema_files import Pair
+    from penstock.report.text import counted, good, line
+
+    terminal: Terminal = context.obj
+    terminal.json = json
+    with Pair(terminal, project, environment) as pair:
+        side = pair.side(table)
+    rows = aligned(file, side.table, output, missing, extra)
+    document = {
+        "file": str(file),
+        "table": side.name,
+        "rows": rows,
+        "output": str(output) if output else None,
+    }
+    words = f"{counted(rows, 'row')} fit {side.name}" + (
+        f", written to {output.as_posix()}" if output else ""
+    )
+    terminal.answer(lambda: document, lambda: [line(good("ok: "), words)])

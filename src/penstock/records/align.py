@@ -8,7 +8,7 @@ added or dropped says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +60,29 @@ def align(
         empty = pa.RecordBatch.from_pylist([], schema=batch.schema)
         parts.append(align(empty, table, missing=missing, extra=extra, order=order))
     return pa.Table.from_batches(parts)
+
+
+def align_batches(
+    batches: Iterable[Any],
+    schema: Any,
+    table: Table,
+    *,
+    missing: Missing = "refuse",
+    extra: Extra = "refuse",
+    order: bool = True,
+) -> Iterator[Any]:
+    """The same for a stream of record batches of one Arrow schema, one at a time; rows count through.
+
+    Raises: ContractError at the first batch in which something does not fit.
+    """
+    plan = _Plan(table, missing, extra)
+    fields = plan.fields(schema, order)
+    row = 0
+    for batch in batches:
+        arrays = plan.arrays(batch, fields, row)
+        plan.end()
+        yield pa.RecordBatch.from_arrays(arrays, schema=plan.schema(fields, arrays))
+        row += batch.num_rows
 
 
 @dataclass(slots=True)
