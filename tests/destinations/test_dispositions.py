@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,3 +81,35 @@ def test_parts_of_other_layouts_are_overwritten_too() -> None:
         {"id": 6, "day": "1"},
         {"id": 7, "day": None},
     ]
+
+
+GAPS = """
+import pytest
+from penstock.destinations.duckdb import DuckDBDestination
+from penstock.project.spec import DuckDBSpec
+from penstock.testing.destination import DestinationSuite
+
+class TestIt(DestinationSuite):
+    gaps = {gaps}
+
+    @pytest.fixture
+    def destination_factory(self, tmp_path):
+        return lambda: DuckDBDestination(DuckDBSpec(path="w.duckdb"), tmp_path)
+"""
+
+
+@pytest.mark.parametrize(
+    ("gaps", "said"),
+    [
+        ({}, "1 passed"),
+        ({"cdc": "notyet: no deletes"}, "[XPASS(strict)] notyet: no deletes"),
+        ({"test_cdc_keeps_its_own_table_private": "never: no names"}, "[XPASS(strict)] never: no names"),
+        ({"scd2": "notyet: no versions"}, "1 passed"),
+    ],
+)
+def test_a_gap_that_is_none_fails_the_suite(tmp_path: Path, gaps: dict[str, str], said: str) -> None:
+    (tmp_path / "test_it.py").write_text(GAPS.format(gaps=gaps))
+    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "its_own_table", "."]
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert said in done.stdout
+    assert (done.returncode == 0) == ("passed" in said)

@@ -13,12 +13,14 @@ import pyarrow as pa
 import pytest
 
 from penstock.destinations.duckdb import DuckDBDestination
-from penstock.errors import LockHeldError, OutsideError, RefusedError, UncertainError
+from penstock.destinations.merging.upsert import graves_of
+from penstock.errors import LockHeldError, NotFoundError, OutsideError, RefusedError, UncertainError
 from penstock.ledger import Facts
 from penstock.ports import Batches
 from penstock.project.spec import DuckDBSpec
 from penstock.schema import types as t
 from penstock.schema.arrow import arrow_schema
+from penstock.schema.disposition import Disposition, Strategy, WriteMode
 from penstock.testing.destination import (
     APPEND,
     MERGE,
@@ -262,3 +264,26 @@ def test_commit_whose_outcome_cannot_be_told_is_uncertain(fresh: Factory, tmp_pa
 def test_empty_facts_cost_no_file(fresh: Factory, tmp_path: Path) -> None:
     assert fresh().facts("p") == Facts()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_deletes_are_remembered_in_a_private_table(fresh: Factory, tmp_path: Path) -> None:
+    of = table("t", id=t.INT64, seq=t.INT64, gone=t.BOOL)
+    changes = Disposition(WriteMode.MERGE, ("id",), "seq", strategy=Strategy.CDC, hard_delete="gone")
+    for i in range(4):
+        load(fresh, f"L{i}", (of, changes, [{"id": i % 2, "seq": i, "gone": True}]))
+    private = graves_of("t")
+    assert fresh().query(f"SELECT * FROM {private} ORDER BY id").to_pylist() == [
+        {"id": 0, "seq": 2},
+        {"id": 1, "seq": 3},
+    ]
+    other_key = Disposition(WriteMode.MERGE, ("seq",), "seq", strategy=Strategy.CDC, hard_delete="gone")
+    load(fresh, "L5", (of, other_key, [{"id": 7, "seq": 9, "gone": True}]))
+    assert fresh().query(f"SELECT * FROM {private}").to_pylist() == [{"seq": 9}]
+    destination = fresh()
+    with destination.lock("p", "test"):
+        transaction = destination.begin("p", "L6")
+        transaction.forget(["t"])
+        transaction.commit(commit_of("L6"))
+    destination.close()
+    with pytest.raises(NotFoundError):
+        fresh().query(f"SELECT * FROM {private}")

@@ -18,7 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from penstock.destinations.merging.upsert import graves_of
 from penstock.destinations.parquet import ParquetDestination
+from penstock.destinations.parquet_load import GRAVE_PARTS
 from penstock.destinations.parquet_log import LOG, STAGING, read_log
 from penstock.errors import (
     BugError,
@@ -33,6 +35,7 @@ from penstock.ports import Batches, Put, Stat, Store
 from penstock.project.spec import ParquetSpec
 from penstock.schema import types as t
 from penstock.schema.arrow import arrow_schema
+from penstock.schema.disposition import Disposition, Strategy, WriteMode
 from penstock.schema.table import Table
 from penstock.schema.types import List
 from penstock.stores.local import LocalStore
@@ -555,3 +558,33 @@ with ParquetDestination(ParquetSpec(path="lake"), Path(), store).lock("p", "the 
 def test_load_needs_the_lock(store: LocalStore) -> None:
     with pytest.raises(BugError, match="without the lock"):
         _opener(store)().begin("p", "L1")
+
+
+def test_overwritten_partitions_are_not_read(store: LocalStore) -> None:
+    fresh = _opener(store)
+    by_place = Disposition(WriteMode.REPLACE, overwrite=("place",))
+    first = [{"id": 1, "place": "a"}, {"id": 2, "place": None}, {"id": 3, "place": "b"}]
+    load(fresh, "L1", (PLACES, by_place, first))
+    for key in _files(store) - {"t/place=b/L1_00003.parquet"}:
+        store.replace(key, b"not parquet")
+    load(fresh, "L2", (PLACES, by_place, [{"id": 4, "place": "a"}, {"id": 5, "place": None}]))
+    assert [r["id"] for r in rows(fresh, "t", "id")] == [3, 4, 5]
+    assert "t/place=b/L1_00003.parquet" in _files(store)
+
+
+def test_deletes_of_many_loads_are_condensed(store: LocalStore) -> None:
+    fresh = _opener(store)
+    of = table("t", id=t.INT64, seq=t.INT64, gone=t.BOOL)
+    changes = Disposition(WriteMode.MERGE, ("id",), "seq", strategy=Strategy.CDC, hard_delete="gone")
+    for i in range(2 * GRAVE_PARTS):
+        load(fresh, f"L{i}", (of, changes, [{"id": i % 5, "seq": i, "gone": True}]))
+    parts = read_log(store).parts_of(graves_of("t"))
+    assert 0 < len(parts) < GRAVE_PARTS
+    load(fresh, "late", (of, changes, [{"id": i, "seq": 2 * GRAVE_PARTS - 6} for i in range(5)]))
+    assert rows(fresh, "t") == []
+    destination = fresh()
+    with destination.lock("p", "test"):
+        transaction = destination.begin("p", "L99")
+        transaction.forget(["t"])
+        transaction.commit(commit_of("L99"))
+    assert _files(store) == set()
