@@ -9,6 +9,7 @@ import pytest
 
 import penstock
 from penstock.errors import ProjectError
+from penstock.ledger import Refresh
 from penstock.report.facts import PipelineResult, Status
 
 FEED = """
@@ -98,3 +99,19 @@ def test_what_the_code_raises_is_told_with_its_resource(folder: Path) -> None:
     assert result.status is Status.REFUSED
     assert "rows" in str(result.error)
     assert "gone" in str(result.error)
+
+
+def test_a_refresh_asks_for_everything_again(folder: Path) -> None:
+    source = "{type: python, ref: 'feeds.github:releases'}"
+    assert run(folder, source).error is None
+    session = penstock.open_session(folder)
+    [result] = session.run(["p"], penstock.ignore, refresh=Refresh.DROP_DATA).pipelines
+    assert (result.error, result.tables[0].loaded) == (None, 3)
+    assert sql(folder, "SELECT count(*) FROM releases") == [3]
+
+
+def test_files_are_not_asked_for_again(folder: Path) -> None:
+    (folder / "in").mkdir()
+    run(folder, "{type: filesystem, path: in, tables: {t: '*'}}")
+    with pytest.raises(ProjectError, match="penstock rebuild"):
+        penstock.open_session(folder).run([], penstock.ignore, refresh=Refresh.DROP_DATA)

@@ -14,10 +14,10 @@ from penstock.app.files import load_project
 from penstock.app.retrying import retried
 from penstock.errors import NotFoundError, ProjectError, RefusedError, suggest
 from penstock.gate.rules import identifier
-from penstock.ledger import Facts, RunRecord
+from penstock.ledger import Facts, Refresh, RunRecord
 from penstock.project.loaded import LoadedProject
 from penstock.project.order import order_pipelines
-from penstock.project.spec import Project
+from penstock.project.spec import MakerSpec, Project
 from penstock.project.tables import pipeline_of
 from penstock.report.facts import (
     Kept,
@@ -96,18 +96,36 @@ class Session:
 
     # ---------------------------------------------------------------------------------- run
 
-    def run(self, pipelines: Sequence[str], observe: Observer, *, wait_s: float = 0) -> RunResult:
+    def run(
+        self,
+        pipelines: Sequence[str],
+        observe: Observer,
+        *,
+        wait_s: float = 0,
+        refresh: Refresh | None = None,
+    ) -> RunResult:
         """Run pipelines (all if none is named), each after those whose files it reads.
 
-        `wait_s` (seconds) is how long to wait for a lock that another run holds.
+        `wait_s` (seconds) is how long to wait for a lock that another run holds. `refresh` asks
+        sources that make records for everything once more, in place of what was loaded.
+        Raises: ProjectError when a source to refresh has files, which raw history keeps.
         """
         results = []
         for name in self._chosen(pipelines):
-            work = partial(self._run, name, observe, wait_s)
+            if refresh is not None and not isinstance(self.project.pipelines[name].source, MakerSpec):
+                raise ProjectError(
+                    f"the source of `{name}` has files, and is not asked for them again",
+                    where=self.loaded.where_of(("pipelines", name, "source")),
+                    hint="`penstock rebuild` loads everything again from raw history; "
+                    "or name the pipelines to refresh",
+                )
+            work = partial(self._run, name, observe, wait_s, refresh)
             results.append(retried(self.loaded, name, observe, work))
         return RunResult(tuple(results))
 
-    def _run(self, name: str, observe: Observer, wait_s: float, attempt: int) -> PipelineResult:
+    def _run(
+        self, name: str, observe: Observer, wait_s: float, refresh: Refresh | None, attempt: int
+    ) -> PipelineResult:
         from penstock.app.flows import flow_of
 
         quiet = self._quiet(name)
@@ -117,7 +135,7 @@ class Session:
             return PipelineResult(name, Status.NOTHING_NEW, seconds=time.time() - began)
         from penstock.run.pipeline import run_pipeline  # loads the engines, which takes its time
 
-        return run_pipeline(flow, quiet, wait_s, runs=self._runs, attempt=attempt)
+        return run_pipeline(flow, quiet, wait_s, refresh, runs=self._runs, attempt=attempt)
 
     def plan(self, pipelines: Sequence[str], observe: Observer, *, quick: bool = False) -> PlanResult:
         """What a run would do; `quick` does not read the files."""

@@ -10,6 +10,7 @@ import typer
 from penstock.cli import options
 from penstock.cli.terminal import Terminal
 from penstock.errors import UsageError
+from penstock.ledger import Refresh
 
 if TYPE_CHECKING:
     from penstock.report.facts import RunResult
@@ -27,6 +28,10 @@ def run(
             help="How long to wait for a pipeline that another run holds.",
         ),
     ] = 0,
+    refresh: Annotated[
+        Refresh | None,
+        typer.Option("--refresh", help="Ask the source for everything again, in place of what was loaded."),
+    ] = None,
     project: options.Project = None,
     environment: options.Environment = None,
     json: options.Json = False,
@@ -41,7 +46,7 @@ def run(
     terminal.json, terminal.quiet = json, quiet
     with opened(terminal, project, environment) as session, stoppable(terminal) as stop:
         with followed(terminal) as observe:
-            result = session.run(pipelines or [], stop.watched(observe), wait_s=wait)
+            result = session.run(pipelines or [], stop.watched(observe), wait_s=wait, refresh=refresh)
         tell(terminal, result)
         stop.check(done=True)
     raise typer.Exit(result.exit_code)
