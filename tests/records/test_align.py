@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import ContractError, ProjectError
-from penstock.records.align import align
+from penstock.records.align import align, align_batches
 from penstock.schema.arrow import arrow_schema
 from penstock.schema.metadata import read_metadata
 from penstock.schema.table import Column, Table
@@ -337,6 +337,15 @@ def test_rows_are_counted_over_all_chunks() -> None:
     good = align(chunks.slice(0, 10), table(v="int64"))
     assert isinstance(good, pa.Table)
     assert good.column("v").to_pylist() == [1] * 5 + [2] * 5
+
+
+def test_a_stream_is_aligned_batch_by_batch() -> None:
+    batches = [pa.record_batch({"v": ["1", "2"]}), pa.record_batch({"v": ["3", "x"]})]
+    stream = align_batches(iter(batches), batches[0].schema, table(v="int64"))
+    assert next(stream).column("v").to_pylist() == [1, 2]
+    with pytest.raises(ContractError) as caught:
+        next(stream)
+    assert caught.value.where == "row 4, the first of 1 that do not fit"
 
 
 def test_nothing_has_the_right_types() -> None:
