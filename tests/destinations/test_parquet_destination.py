@@ -563,7 +563,7 @@ def test_load_needs_the_lock(store: LocalStore) -> None:
 def test_overwritten_partitions_are_not_read(store: LocalStore) -> None:
     fresh = _opener(store)
     by_place = Disposition(WriteMode.REPLACE, overwrite=("place",))
-    first = [{"id": 1, "place": "a"}, {"id": 2, "place": None}, {"id": 3, "place": "b"}]
+    first: list[Row] = [{"id": 1, "place": "a"}, {"id": 2, "place": None}, {"id": 3, "place": "b"}]
     load(fresh, "L1", (PLACES, by_place, first))
     for key in _files(store) - {"t/place=b/L1_00003.parquet"}:
         store.replace(key, b"not parquet")

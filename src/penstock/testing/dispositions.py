@@ -328,10 +328,10 @@ class DispositionSuite(Loads):
     @group("cdc")
     def test_cdc_deletes_of_many_loads_are_remembered(self, fresh: Factory) -> None:
         of = table("t", id=t.INT64, seq=t.INT64, gone=t.BOOL)
-        for i in range(20):
-            self.load(fresh, f"L{i:02}", (of, CDC, [{"id": i, "seq": 9, "gone": True}]))
-        self.load(fresh, "L20", (of, CDC, [{"id": i, "seq": i} for i in range(20)]))
-        assert [r["id"] for r in self.rows(fresh, "t")] == list(range(9, 20))
+        for i in range(6):
+            self.load(fresh, f"L{i}", (of, CDC, [{"id": i, "seq": 3, "gone": True}]))
+        self.load(fresh, "L6", (of, CDC, [{"id": i, "seq": i} for i in range(6)]))
+        assert [r["id"] for r in self.rows(fresh, "t")] == [3, 4, 5]
 
     @group("cdc")
     def test_cdc_keeps_its_own_table_private(self, fresh: Factory) -> None:
