@@ -25,6 +25,7 @@ from penstock.run.journal import Journal
 from penstock.run.produce import Made, produce, remember
 from penstock.run.quiet import Quiet
 from penstock.run.recording import Recording, Runs
+from penstock.run.shape import with_children
 from penstock.run.shelf import Shelf, other_bytes
 from penstock.run.staged import recover
 from penstock.run.stream import Bench
@@ -264,7 +265,13 @@ def refresh_of(shelf: Shelf, group: Sequence[Waiting]) -> Refresh | None:
 def refreshed(facts: Facts, group: Sequence[Waiting], mode: Refresh) -> list[str]:
     """The tables whose rows a landing takes the place of."""
     tables = {w.table for w in group}
-    return sorted(tables | facts.tables.keys() if mode is Refresh.DROP_SOURCES else tables)
+    return sorted(tables | whole_tables(facts) if mode is Refresh.DROP_SOURCES else tables)
+
+
+def whole_tables(facts: Facts) -> frozenset[str]:
+    """The tables that are not parts of others; those go with them."""
+    parts = {part for name in facts.tables for part in with_children([name], facts.tables) if part != name}
+    return frozenset(facts.tables.keys() - parts)
 
 
 def clear(flow: Flow, shelf: Shelf, facts: Facts, key: str) -> None:

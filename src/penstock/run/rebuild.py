@@ -9,7 +9,7 @@ from penstock.ledger import RETIRED, Facts, landing_order
 from penstock.run.commit import REFUSED, Loader
 from penstock.run.flow import Flow
 from penstock.run.journal import Journal
-from penstock.run.pipeline import load_groups
+from penstock.run.pipeline import load_groups, whole_tables
 from penstock.run.shelf import Shelf
 from penstock.run.staged import recover
 from penstock.run.stream import Bench
@@ -31,7 +31,8 @@ def rebuild(
     """
     recover(flow, facts)
     shelf = Shelf(flow)
-    chosen = set(tables) if tables is not None else {*facts.tables, *(w.table for w in shelf.found.values())}
+    everything = {*whole_tables(facts), *(w.table for w in shelf.found.values())}
+    chosen = set(tables) if tables is not None else everything
     gone = {f.key for f in facts.files if f.outcome == RETIRED}
     files = [
         replace(w, in_land=False)
