@@ -17,6 +17,7 @@ import pytest
 from penstock.ledger import Refresh
 from penstock.ports import Block, Checkpoint
 from penstock.report.facts import Status
+from penstock.run import landing
 from penstock.run.flow import Landing
 from penstock.schema.disposition import Disposition, WriteMode
 from penstock.schema.hints import Hints
@@ -281,3 +282,16 @@ def test_unique_columns_of_merged_tables(tmp_path: Path, destination: str) -> No
              {"id": 5, "mail": "c"}]  # fmt: skip
     assert mill.run(Block("t", again)).tables[0].quarantined == 2
     assert mill.sql("SELECT id, mail, v FROM t ORDER BY id") == [(1, "a", 3), (2, "b", 1), (4, "c", None)]
+
+
+def test_any_number_of_tables_at_once(mill: Mill, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are large leave the disk early; those that are small wait in memory."""
+    monkeypatch.setattr(landing, "MOST_OPEN", 4)
+    large = [Block(f"t{n}", [{"n": n, "text": "x" * 70_000}]) for _ in range(2) for n in range(12)]
+    small = [Block(f"s{n}", [{"n": n}]) for _ in range(3) for n in range(12)]
+    result = mill.run(*(block for pair in zip(small, large, strict=False) for block in pair), *small[24:])
+    assert result.error is None
+    assert {t.table: t.loaded for t in result.tables} == {
+        **{f"t{n}": 2 for n in range(12)}, **{f"s{n}": 3 for n in range(12)},
+    }  # fmt: skip
+    assert len([name for name in mill.files("raw_hist") if name.startswith("s")]) == 12

@@ -11,7 +11,7 @@ from __future__ import annotations
 import gzip
 import io
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Protocol, cast
@@ -35,6 +35,8 @@ from penstock.schema.types import DataType
 GZIP_LEVEL = 1  # a fifth more bytes than the default, for a third of its time
 GROUP_ROWS = 1 << 17
 SAMPLE_ROWS = 1 << 13
+FEW_BYTES = 1 << 16  # records of a table that are held in memory
+MOST_OPEN = 256
 GROUP_BYTES = 1 << 25
 
 
@@ -81,6 +83,8 @@ class Making:
         self.flow.observe(Progress(self.flow.pipeline, Phase.LAND, size, len(block.data)))
         if file.size_bytes >= self.flow.landing.file_bytes:
             self._close(block.table)
+        if len(self._open) + len(self._done) >= MOST_OPEN:
+            self._make_room()
 
     def _add_nothing(self, block: Block) -> None:
         """A table that takes each landing for the whole of it is emptied by an empty file."""
@@ -125,18 +129,31 @@ class Making:
         self._open[table] = file
         return file
 
+    def _make_room(self) -> None:
+        """Land the largest of the files on disk if there are too many, so that any number of tables may be
+        made at once."""
+        files = {**self._done, **self._open}
+        on_disk = [name for name, file in files.items() if file.is_on_disk]
+        if len(on_disk) >= MOST_OPEN:
+            table = max(on_disk, key=lambda name: files[name].size_bytes)
+            self._close(table)
+            self._land_part(table)
+
     def _close(self, table: str) -> None:
         """Finish the open file of a table. The first of several lands when a second one follows."""
         file = self._open.pop(table, None)
         if file is None:
             return
         file.finish()
-        before = self._done.pop(table, None)
-        if before is not None:
-            part = self._parts.get(table, 0)
-            self._land(table, before, part, None)
-            self._parts[table] = part + 1
+        if table in self._done:
+            self._land_part(table)
         self._done[table] = file
+
+    def _land_part(self, table: str) -> None:
+        """Land the finished file of a table, which others may follow."""
+        part = self._parts.get(table, 0)
+        self._land(table, self._done.pop(table), part, None)
+        self._parts[table] = part + 1
 
     def _mark(self) -> None:
         if not self._marked:
@@ -175,6 +192,11 @@ class _File(Protocol):
     size_bytes: int
 
     @property
+    def is_on_disk(self) -> bool:
+        """Whether it holds a file open."""
+        ...
+
+    @property
     def seen(self) -> Mapping[str, DataType]:
         """The types that the file's text does not show."""
         ...
@@ -201,14 +223,19 @@ class _File(Protocol):
 
 
 class _Lines:
-    """JSON lines in a temporary file."""
+    """JSON lines, in memory while they are few, then in a temporary file."""
 
     def __init__(self, table: str, extension: str) -> None:
         self.extension = extension
         self.size_bytes = 0
-        self._temporary = temporary()
         self._encoder = Encoder(table)
-        self._out = _compressed(self._temporary, extension)
+        self._held: list[bytes] = []
+        self._file: IO[bytes] | None = None
+        self._out: Any = None  # Any: one of three kinds of streams
+
+    @property
+    def is_on_disk(self) -> bool:
+        return self._file is not None
 
     @property
     def seen(self) -> Mapping[str, DataType]:
@@ -219,28 +246,42 @@ class _Lines:
 
     def write(self, data: Sequence[Mapping[str, Any]]) -> int:
         lines = self._encoder.lines(data)
-        with full_disk():
-            self._out.write(lines)
+        self._held.append(lines)
         self.size_bytes += len(lines)
+        if self.size_bytes > FEW_BYTES:
+            self._flush(temporary)
         return len(lines)
 
+    def _flush(self, made: Callable[[], IO[bytes]]) -> None:
+        if self._file is None:
+            self._file = made()
+            self._out = _compressed(self._file, self.extension)
+        with full_disk():
+            for lines in self._held:
+                self._out.write(lines)
+        self._held.clear()
+
     def finish(self) -> None:
-        if self._out is not self._temporary:
+        self._flush(io.BytesIO)
+        if self._out is not self._file:
             with full_disk():
                 self._out.close()
 
     def stream(self) -> BinaryIO:
-        self._temporary.seek(0)
-        return cast(BinaryIO, self._temporary)
+        assert self._file is not None
+        self._file.seek(0)
+        return cast(BinaryIO, self._file)
 
     def close(self) -> None:
-        self._temporary.close()
+        if self._file is not None:
+            self._file.close()
 
 
 class _Parquet:
     """Arrow data of one schema in a temporary parquet file."""
 
     extension = "parquet"
+    is_on_disk = True
     seen: Mapping[str, DataType] = {}
 
     def __init__(self, schema: pa.Schema) -> None:
@@ -309,6 +350,7 @@ def _repeats(column: Any) -> bool:
 class _Imported:
     """A file that was yielded: it lands byte for byte."""
 
+    is_on_disk = False
     seen: Mapping[str, DataType] = {}
 
     def __init__(self, path: Path) -> None:
