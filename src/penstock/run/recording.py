@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from penstock.errors import ExitCode
 from penstock.layers import quote
 from penstock.ledger import RunRecord
 from penstock.report.facts import Event, Notice, PipelineResult, Status
@@ -102,9 +103,11 @@ class Recording:
 
     def keep_broken(self, error: BaseException, result: PipelineResult) -> None:
         """Keep in the project that the run was stopped, or failed in a way that nobody foresaw."""
-        said = "" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
-        status = Status.FAILED if isinstance(error, Exception) else Status.STOPPED
-        self.keep(replace(result, status=status, error=said or "stopped", exit_code=70 if said else 130))
+        if isinstance(error, Exception):
+            said, status, code = f"{type(error).__name__}: {error}", Status.FAILED, int(ExitCode.BUG)
+        else:  # SIGINT unless the error knows better
+            said, status, code = "stopped", Status.STOPPED, 128 + getattr(error, "number", 2)
+        self.keep(replace(result, status=status, error=said, exit_code=code))
 
     def _record(self, result: PipelineResult, runs: Runs) -> RunRecord:
         ended_at = datetime.fromtimestamp(self._plain.now(), UTC)
