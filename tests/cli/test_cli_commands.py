@@ -45,7 +45,10 @@ def test_run(penstock: Penstock, session: ScriptedSession) -> None:
     told = penstock("run", "shop", "-p", "there", "-e", "prod", "--wait", "2.5")
     assert told.code == 0
     assert told.out.endswith("all 9 rows loaded, see: penstock show orders\n")
-    assert session.asked == [("open", Path("there"), "prod"), ("run", ["shop"], {"wait_s": 2.5})]
+    assert session.asked == [
+        ("open", Path("there"), "prod"),
+        ("run", ["shop"], {"wait_s": 2.5, "refresh": None}),
+    ]
     assert session.closed
 
 
