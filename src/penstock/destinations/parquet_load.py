@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -35,7 +35,8 @@ from penstock.destinations.merging.delete_insert import DeleteInsert
 from penstock.destinations.merging.refusals import refuse_nonsense, refuse_unknown
 from penstock.destinations.merging.sql import listed
 from penstock.destinations.merging.upsert import Graves, Upsert, graves_of
-from penstock.destinations.parquet_log import Definition, Entry, Part, Snapshot, SourceState
+from penstock.destinations.parquet_commit import definitions, refuse_loaded
+from penstock.destinations.parquet_log import Entry, Part, Snapshot, SourceState
 from penstock.destinations.parquet_names import partition_columns
 from penstock.destinations.parquet_parts import Parts
 from penstock.destinations.parquet_read import Files, partition_rows, scan
@@ -44,7 +45,7 @@ from penstock.destinations.staging import Stage
 from penstock.errors import BugError, LockHeldError, OutsideError, RefusedError, StoreError
 from penstock.ledger import LOAD_ID, Commit
 from penstock.ports import Batches, Store
-from penstock.schema.definition import table_from_json, table_to_json
+from penstock.schema.definition import table_from_json
 from penstock.schema.disposition import Disposition, WriteMode
 from penstock.schema.nesting import ROW_ID
 from penstock.schema.table import Table
@@ -416,7 +417,7 @@ class ParquetTransaction:
         self._check_open()
         self._finish()
         self._keep(self._parts.finish())
-        self._refuse_loaded(commit)
+        refuse_loaded(self._snapshot, commit, self._forgotten, self._place.store.url)
         entry = self._entry(commit)
         try:
             self._place.publish(entry)
@@ -457,6 +458,8 @@ class ParquetTransaction:
 
     def _entry(self, commit: Commit) -> Entry:
         load = commit.load
+        mine = {n: t for n, t in self._tables.items() if not n.startswith(PRIVATE)}
+        told = mine | {t.name: t for t in commit.schemas}
         used = {part.layout for part in self._added.values()}
         return Entry(
             sequence=self._snapshot.sequence + 1,
@@ -466,50 +469,12 @@ class ParquetTransaction:
                 SourceState(load.pipeline, source, text, load.load_id, load.committed_at)
                 for source, text in commit.state.items()
             ),
-            definitions=tuple(self._definitions(commit)),
+            definitions=tuple(definitions(commit, told, self._known, self._layouts)),
             layouts={d: self._texts[d] for d in sorted(used) if d not in self._snapshot.layouts},
             added=tuple(self._added.values()),
             removed=tuple(self._removed),
             forgotten=tuple(self._forgotten),
         )
-
-    def _definitions(self, commit: Commit) -> Iterable[Definition]:
-        """The tables whose definition or layout is not the one in the log."""
-        told: Mapping[str, Table] = self._tables | {t.name: t for t in commit.schemas}
-        for name, table in told.items():
-            if name.startswith(PRIVATE):
-                continue
-            old, text = self._known.get(name), table_to_json(table)
-            layout = old.layout if old is not None else None
-            if name in self._layouts:
-                layout = layout_to_json(self._layouts[name])
-            if old is None or (old.definition, old.layout) != (text, layout):
-                yield Definition(
-                    pipeline=self._pipeline,
-                    table=name,
-                    version=old.version + 1 if old else 1,
-                    definition=text,
-                    layout=layout,
-                    changes=tuple(str(c) for c in commit.changes if c.table == name),
-                    load_id=self._load_id,
-                    created_at=commit.load.committed_at,
-                )
-
-    def _refuse_loaded(self, commit: Commit) -> None:
-        gone = set(self._forgotten)
-        loaded = {
-            f.key: f.load_id
-            for f in self._snapshot.files
-            if f.pipeline == self._pipeline and f.outcome == "loaded" and f.table not in gone
-        }
-        for file in commit.files:
-            if file.outcome == "loaded" and file.key in loaded:
-                raise LockHeldError(
-                    f"`{file.key}` was loaded by another run meanwhile",
-                    where=self._place.store.url,
-                    found=f"load {loaded[file.key]}",
-                    hint="nothing of this load was kept; run again",
-                )
 
     def rollback(self) -> None:
         """Undo everything of this load; after a commit nothing happens."""
