@@ -17,8 +17,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from crash_scene import files_below
-
 from penstock.app.files import load_project
 from penstock.app.parts import open_destination
 from penstock.ledger import FILES_TABLE, LOAD_ID, LOADS_TABLE, STATE_TABLE
@@ -55,7 +53,7 @@ import penstock as ps
 
 
 def batches(folder, first):
-    for path in sorted(Path(folder).iterdir()):
+    for path in sorted((Path(__file__).parent / folder).iterdir()):
         number = int(path.stem)
         if number >= first:
             yield number, json.loads(path.read_text())
@@ -292,6 +290,11 @@ class Mill:
 
 
 # ------------------------------------------------------------------------------------ its words
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Every file in a folder and its folders."""
+    return sorted(p for p in folder.rglob("*") if p.is_file())
 
 
 def _said(name: str, by: Disposition) -> dict[str, Any]:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import random
+import shutil
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from crash_mill import ALL, GROUPS, Kind, Mill, random_batch
+from crash_mill import ALL, GROUPS, Kind, Mill, files_below, random_batch
 from crash_nursery import KILLED, Nursery
 from crash_points import READS, SHOWN
+from test_crash_disk import LARGE, PAGE, Mount, fill, remount
+from test_crash_disk import small_disk as small_disk
 
 SHARDS = 2
-MOST = 6  # rows of a table in a batch
+PATIENCE_S = 60.0
+MOST, MANY = 6, 400  # rows of a table in a batch
 
 
 def mill_of(place: Path, kind: Kind, group: str, batches: int = 2) -> Mill:
@@ -87,7 +93,7 @@ def survive(
             recovered(ran(nursery, mill))
         except AssertionError as error:
             failures.append(f"after {calls[number - 1]}: {str(error)[:SHOWN]}")
-        subprocess.run(["rm", "-r", str(mill.folder)], check=True)
+        shutil.rmtree(mill.folder)
     assert not failures, f"{len(failures)} of {len(numbers)} points:\n" + "\n".join(failures)
 
 
@@ -170,3 +176,107 @@ def test_every_disposition_under_kills(place: Path, nursery: Nursery, kind: Kind
 @pytest.mark.parametrize("kind", ["duckdb", "parquet"])
 def test_all_dispositions_in_one_project(place: Path, nursery: Nursery, kind: Kind) -> None:
     killed_at_random(place, nursery, kind, sorted(ALL), 7, turns=3)
+
+
+# ------------------------------------------------------------------ rebuilds, and others at work
+
+
+def test_a_rebuild_is_killed(place: Path, nursery: Nursery) -> None:
+    """Also between the landings, each of which is a load of its own."""
+    mill = fed(ran(nursery, mill_of(place, "duckdb", "whole")), "more", 1)
+    ready = fed(ran(nursery, mill), "most", 1)
+    ran(nursery, ready).check()
+    before = ready.tables()
+    calls = calls_of(nursery, ready, "rebuild", "--yes")
+
+    def recovered(mill: Mill) -> None:
+        mill.check()
+        assert mill.tables() == before
+
+    begins = [
+        n
+        for n, call in enumerate(calls, 1)
+        if call.split()[1] in ("transaction.commit", "transaction.forget")
+    ]
+    survive(nursery, ready, ["rebuild", "--yes"], begins, calls, recovered)
+
+
+@pytest.mark.slow
+def test_every_disposition_is_rebuilt_as_it_was(place: Path, nursery: Nursery) -> None:
+    """From the landings of several runs, all at once and one table alone."""
+    mill = Mill(place / "p", "parquet", ALL).make()
+    for turn in range(3):
+        ran(nursery, fed(mill, f"turn {turn}", 2)).check()
+    before = mill.tables()
+    ran(nursery, mill, "rebuild", "--yes").check()
+    assert mill.tables() == before
+    for command in (["rebuild", "--yes", "-t", "flat_upsert", "-t", "scd2"], ["run"]):
+        assert ran(nursery, mill, *command).tables() == before
+
+
+def test_two_producers_at_once(place: Path) -> None:
+    """The second says who is at work, and makes nothing."""
+    mill = mill_of(place, "duckdb", "flowing")
+    holds, go_on = place / "holds", place / "go-on"
+    pause = f"sh -c 'touch {holds}; until [ -e {go_on} ]; do sleep 0.05; done'"
+    first = start(mill, "--ports", "source", "--when", "after", "--do-at", "2", pause)
+    try:
+        deadline = time.monotonic() + PATIENCE_S
+        while not holds.exists():
+            assert time.monotonic() < deadline
+            assert first.poll() is None, first.communicate()
+            time.sleep(0.02)
+        before = files_below(mill.folder / "data")
+        second = start(mill)
+        said, _ = second.communicate(timeout=PATIENCE_S)
+        assert second.returncode == 3, said
+        assert f"process {first.pid}" in said
+        assert files_below(mill.folder / "data") == before
+    finally:
+        go_on.touch()
+    said, _ = first.communicate(timeout=PATIENCE_S)
+    assert first.returncode == 0, said
+    mill.check()
+
+
+def start(mill: Mill, *faults: str) -> subprocess.Popen[str]:
+    """A run in a process of its own."""
+    command = [sys.executable, "-m", "penstock.testing.faults", *faults, "--", "run"]
+    return subprocess.Popen(
+        command, cwd=mill.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def test_the_disk_is_full_while_files_are_made(place: Path, nursery: Nursery, small_disk: Mount) -> None:
+    """Rows gather in the temporary folder before they land."""
+    mill = mill_of(place, "duckdb", "flowing", 1)
+    mill.add(random_batch(random.Random(1), mill.dispositions, MANY))
+    disk = place / "tmp"
+    small_disk(disk)
+    fill(disk, PAGE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(disk))
+        ended = nursery.run(mill.folder, "run")
+        assert ended.code == 3, ended
+        assert "no space left" in ended.output.lower(), ended.output
+        assert "hint" in ended.output, ended.output
+        (disk / "_filler").unlink()
+        ran(nursery, mill).check()
+
+
+def test_the_landing_area_is_full(place: Path, nursery: Nursery, small_disk: Mount) -> None:
+    """What had landed of a landing that is not whole goes away again."""
+    full = []
+    for pages in (0, 1, 2, 4, 6, 8):
+        mill = mill_of(place / str(pages), "parquet", "whole", 3)
+        disk = mill.folder / "data" / "land"
+        small_disk(disk)
+        fill(disk, pages * PAGE)
+        ended = nursery.run(mill.folder, "run")
+        assert ended.code in (0, 3), ended
+        full.append(ended.code == 3)
+        (disk / "_filler").unlink(missing_ok=True)
+        remount(disk, f"size={LARGE}")
+        replace(ran(nursery, mill), half_written=True).check()
+    assert full[0]
+    assert sum(full) > 2, full
