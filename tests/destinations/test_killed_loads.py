@@ -103,8 +103,10 @@ def test_killed_loaders_lose_nothing(kind: str, forks: subprocess.Popen[str], tm
     rng, last = random.Random(kind), -1
     load_s = _pace(kind, tmp_path / "pace")
     for _ in range(KILLS):
+        before = last
         said = _killed(forks, kind, tmp_path, last + 1, load_s * rng.uniform(0.1, 2.5))
         last = _check(kind, tmp_path, said)
+        load_s *= 1.4 if last == before else 0.9  # the machine may be busy now and then
     assert last > 0, "no load was ever committed: the test tests nothing"
     if kind == "parquet":
         _check_files(tmp_path / "lake", last)
