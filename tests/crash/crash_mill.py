@@ -152,15 +152,20 @@ class Mill:
         return load_project(self.folder)
 
     def landings(self) -> list[tuple[int, int, int]]:
-        """Each landing that is kept: when it landed, and the first batch of it and of the next."""
+        """Each landing that counts: when it landed, and the first batch of it and of the next.
+
+        Those before a refresh do not count any more.
+        """
         found: dict[int, int] = {}
+        anew = 0
         for path in files_below(self.folder / "data" / "raw_hist" / "_penstock"):
             slip = json.loads(path.read_text())
             if slip["state"]:
                 assert slip["landed_at"] not in found, "a landing has its state once"
                 found[slip["landed_at"]] = self._next(slip["state"])
+                anew = max(anew, slip["landed_at"] if slip["refresh"] else 0)
         first, landings = 0, []
-        for landed_at, end in sorted(found.items()):
+        for landed_at, end in sorted((at, end) for at, end in found.items() if at >= anew):
             assert end > first, f"landings overlap: {sorted(found.items())}"
             landings.append((landed_at, first, end))
             first = end
@@ -257,14 +262,16 @@ class Mill:
                 )
 
     def _check_ledger(self, files: list[Row], loads: list[Row]) -> None:
-        assert {row["outcome"] for row in files} <= {"loaded"}
+        assert {row["outcome"] for row in files} <= {"loaded", "retired"}
         total = len(list(self.batches.iterdir()))
         for name in self.dispositions:
-            own = [row for row in files if row["table_name"] == name]
+            own = [row for row in files if row["table_name"] == name and row["outcome"] == "loaded"]
             given = len(self.rows(name, 0, total))
             assert sum(row["rows"] for row in own) == sum(row["loaded"] for row in own) == given, name
         for load in loads:
             own = [row for row in files if row["load_id"] == load["load_id"]]
+            if any(row["outcome"] == "retired" for row in own):
+                continue  # of which a refresh took the rows away
             if own or not load["files"]:
                 sums = len(own), sum(row["rows"] for row in own), sum(row["loaded"] for row in own)
                 assert (load["files"], load["rows"], load["loaded"]) == sums, load

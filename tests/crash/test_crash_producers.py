@@ -20,7 +20,7 @@ from test_crash_disk import small_disk as small_disk
 
 SHARDS = 2
 PATIENCE_S = 60.0
-MOST, MANY = 6, 400  # rows of a table in a batch
+MOST, MANY = 6, 4000  # rows of a table in a batch
 
 
 def mill_of(place: Path, kind: Kind, group: str, batches: int = 2) -> Mill:
@@ -280,3 +280,47 @@ def test_the_landing_area_is_full(place: Path, nursery: Nursery, small_disk: Mou
         replace(ran(nursery, mill), half_written=True).check()
     assert full[0]
     assert sum(full) > 2, full
+
+
+# ----------------------------------------------------------------------------------- refreshes
+
+
+def survive_refresh(
+    place: Path,
+    nursery: Nursery,
+    kind: Kind,
+    group: str,
+    mode: str,
+    points: Callable[[Sequence[str]], list[int]],
+) -> None:
+    """Either everything was read anew, or all is as it was; and a rebuild brings nothing back."""
+    mill = fed(ran(nursery, mill_of(place, kind, group)), "more", 1)
+    ready = fed(ran(nursery, mill), "most", 1)
+    command = ["run", "--refresh", mode]
+    calls = calls_of(nursery, ready, *command)
+
+    def recovered(mill: Mill) -> None:
+        mill.check()
+        before = mill.tables()
+        assert ran(nursery, mill, "rebuild", "--yes").tables() == before
+
+    survive(nursery, ready, command, points(calls), calls, recovered)
+
+
+def around_loads(calls: Sequence[str]) -> list[int]:
+    """The calls that decide, and the first files on their way."""
+    deciding = ("restart", "forget", "commit")
+    found = [n for n, call in enumerate(calls, 1) if call.split()[1].partition(".")[2] in deciding]
+    kept = [n for n, call in enumerate(calls, 1) if "store.adopt" in call or "store.create" in call]
+    return sorted({*found, *kept[::4]})
+
+
+def test_a_refresh_is_killed(place: Path, nursery: Nursery) -> None:
+    survive_refresh(place, nursery, "parquet", "flowing", "drop_data", around_loads)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["drop_data", "drop_resources", "drop_sources"])
+@pytest.mark.parametrize(("kind", "group"), [("duckdb", "flowing"), ("parquet", "whole")])
+def test_every_refresh_is_killed(place: Path, nursery: Nursery, kind: Kind, group: str, mode: str) -> None:
+    survive_refresh(place, nursery, kind, group, mode, sample)
