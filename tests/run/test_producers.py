@@ -295,3 +295,43 @@ def test_any_number_of_tables_at_once(mill: Mill, monkeypatch: pytest.MonkeyPatc
         **{f"t{n}": 2 for n in range(12)}, **{f"s{n}": 3 for n in range(12)},
     }  # fmt: skip
     assert len([name for name in mill.files("raw_hist") if name.startswith("s")]) == 12
+
+
+def limited(mode: str) -> str:
+    columns = "{v: {type: int64, maximum: 10}}"
+    return f"    tables: {{t: {{write: {mode}, primary_key: n, columns: {columns}}}}}\n"
+
+
+@pytest.mark.parametrize("destination", ["duckdb:///w.duckdb", "parquet:///warehouse"])
+@pytest.mark.parametrize("mode", ["replace", "{mode: merge, strategy: scd2}"])
+def test_a_replay_adds_to_what_its_landing_brought(tmp_path: Path, destination: str, mode: str) -> None:
+    """Rows that come out of quarantine are a part of their landing, not the whole of a new one."""
+    import penstock
+
+    mill = Mill(tmp_path, limited(mode), destination)
+    assert mill.run(Block("t", [{"n": 1, "v": 5}, {"n": 2, "v": 50}])).tables[0].quarantined == 1
+    Mill(tmp_path, limited(mode).replace("10", "100"), destination)
+    result = penstock.open_session(tmp_path).quarantine_replay([], penstock.ignore)
+    assert result.exit_code == 0
+    assert mill.sql("SELECT n, v FROM t ORDER BY n") == [(1, 5), (2, 50)]
+
+
+def test_rows_of_a_landing_that_was_replaced_stay_in_quarantine(tmp_path: Path) -> None:
+    import penstock
+
+    mill = Mill(tmp_path, limited("replace"))
+    assert mill.run(Block("t", [{"n": 1, "v": 5}, {"n": 2, "v": 50}])).tables[0].quarantined == 1
+    assert mill.run(Block("t", [{"n": 3, "v": 5}])).error is None
+    Mill(tmp_path, limited("replace").replace("10", "100"))
+    told: list[object] = []
+    assert penstock.open_session(tmp_path).quarantine_replay([], told.append).exit_code == 0
+    assert mill.sql("SELECT n FROM t") == [3]
+    assert any("later landing" in str(event) for event in told)
+    assert len(penstock.open_session(tmp_path).quarantine_list([])) == 1
+
+
+def test_versions_of_flattened_rows_need_a_column_that_tells_them(tmp_path: Path) -> None:
+    mill = Mill(tmp_path, "    tables: {t: {nesting: flatten, write: {mode: merge, strategy: scd2}}}\n")
+    result = mill.run(Block("t", [{"n": 1, "tags": ["a"]}]))
+    assert "row_version" in str(result.error)
+    assert mill.run(Block("u", [{"n": 1}])).error is not None, "the first landing still waits"

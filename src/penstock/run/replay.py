@@ -12,17 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from penstock.errors import NotFoundError
+from penstock.errors import NotFoundError, RefusedError
 from penstock.layers import parse_key, quarantined_rows_key
 from penstock.ledger import Commit, Facts, LedgerFile, Waiting, reconcile
+from penstock.report.facts import Notice
 from penstock.run.commit import Outcome, changed, jobs_of, load_row, tables_of
-from penstock.run.flow import Flow
+from penstock.run.flow import Flow, TableFlow
 from penstock.run.journal import Journal
 from penstock.run.load import Job, Pass, open_landed
 from penstock.run.quarantine import REPLAYED, batches_of
 from penstock.run.shelf import Shelf
 from penstock.run.staged import put_in_place, recover, stage
 from penstock.run.stream import Bench, Selection
+from penstock.schema.disposition import Disposition, Strategy, WriteMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ def replay(flow: Flow, facts: Facts, bench: Bench, journal: Journal, *, keys: Se
     """
     recover(flow, facts)
     there = [key for key in keys if flow.quarantine.stat(quarantined_rows_key(key)) is not None]
-    asides = [_look(flow, key) for key in there]
+    asides = [_look(flow, key) for key in there if not _is_past(flow, facts, key)]
     if asides:
         journal.outcomes.append(_replay(flow, facts, bench, asides))
 
@@ -100,8 +102,41 @@ def _job(flow: Flow, shelf: Shelf, aside: _Aside) -> Job:
         aside.key, parts.table, landed_at, stat.size_bytes, in_land=False, in_raw_hist=True, modified_at=0.0
     )
     [job] = jobs_of(flow, shelf, [waiting])
+    job.flow = replace(job.flow, disposition=_added(job.flow))
     job.selection = Selection(only=aside.rows)
     return job
+
+
+def _is_past(flow: Flow, facts: Facts, key: str) -> bool:
+    """Whether a later landing has taken the place of the one that a file's rows belong to."""
+    parts = parse_key(key, flow.dataset)
+    if parts is None or flow.table(parts.table, None).disposition.mode is not WriteMode.REPLACE:
+        return False
+    own = [f for f in facts.files if f.table == parts.table and f.outcome != REPLAYED]
+    mine = next((f.landed_at for f in own if f.key == key), 0)
+    if max((f.landed_at for f in own), default=0) <= mine:
+        return False
+    flow.observe(Notice(flow.pipeline, f"left in quarantine: a later landing has replaced that of {key}"))
+    return True
+
+
+def _added(table: TableFlow) -> Disposition:
+    """How rows come back into a table that their landing was the whole of: beside the rows that are there.
+
+    Raises: RefusedError where the rows cannot be told from those that are there.
+    """
+    found = table.disposition
+    if found.mode is WriteMode.REPLACE:
+        return Disposition(WriteMode.APPEND, found.primary_key)
+    if found.mode is not WriteMode.MERGE or found.strategy is not Strategy.SCD2 or found.merge_key:
+        return found
+    if found.primary_key:
+        return replace(found, merge_key=found.primary_key)
+    raise RefusedError(
+        f"`{table.declared.name}` keeps versions of whole landings, and a part of one cannot be added",
+        hint="name the `primary_key` or `merge_key` of the table, or rebuild it: "
+        f"penstock rebuild --table {table.declared.name}",
+    )
 
 
 def _row(flow: Flow, facts: Facts, job: Job, aside: _Aside, load_id: str) -> LedgerFile:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from penstock.errors import BugError, ContractError
+from penstock.errors import BugError, ContractError, RefusedError
 from penstock.gate.judge import Judge
 from penstock.records.flatten_names import FlatNames
 from penstock.records.flatten_plan import FlatPlan, plan_flatten
@@ -118,6 +118,12 @@ class Shape:
         found = self.flow.disposition
         if self.plan is None:
             return found
+        if len(self.tables) > 1 and found.scd2_by_digest:
+            raise RefusedError(
+                f"`{self.holding.name}` keeps versions, and lists are no columns of a flattened row",
+                expected="a column that changes whenever anything of its row does, lists included",
+                hint="name it as the `row_version` of `scd2`, or keep the table's nesting native",
+            )
         if table.name != self.holding.name:
             return Disposition(found.mode, strategy=found.strategy, root=self.holding.name, at=found.at)
         return replace(

@@ -89,6 +89,12 @@ class Disposition:
     root: str | None = None
 
     @property
+    def scd2_by_digest(self) -> bool:
+        """Whether versions of rows are told apart by a digest of their values."""
+        versions = self.mode is WriteMode.MERGE and self.strategy is Strategy.SCD2
+        return versions and (self.scd2 is None or self.scd2.row_version is None)
+
+    @property
     def by_landing(self) -> bool:
         """Whether each landing must be a load of its own, because it stands for the whole table."""
         return self.mode is WriteMode.REPLACE or (
