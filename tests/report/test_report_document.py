@@ -59,7 +59,8 @@ def test_run(result: RunResult) -> None:
     assert [p["status"] for p in (shop, money, quiet)] == ["loaded", "refused", "nothing_new"]
     orders = shop["tables"][1]
     assert list(orders) == [
-        "table", "files", "rows", "loaded", "dropped", "quarantined", "broken", "changes", "discarded", "part_of",
+        "table", "files", "rows", "loaded", "dropped", "quarantined", "broken", "changes", "discarded",
+        "part_of",
     ]  # fmt: skip
     assert orders["changes"][1] == {
         "kind": "wider_type", "table": "orders", "column": "amount", "before": "int64", "after": "float64",
