@@ -247,13 +247,16 @@ def start(mill: Mill, *faults: str) -> subprocess.Popen[str]:
     )
 
 
-def test_the_disk_is_full_while_files_are_made(place: Path, nursery: Nursery, small_disk: Mount) -> None:
-    """Rows gather in the temporary folder before they land."""
-    mill = mill_of(place, "duckdb", "flowing", 1)
-    mill.add(random_batch(random.Random(1), mill.dispositions, MANY))
+@pytest.mark.parametrize("batches", [0, 1])
+def test_the_disk_is_full_while_files_are_made(
+    place: Path, nursery: Nursery, small_disk: Mount, batches: int
+) -> None:
+    """Many rows gather in the temporary folder before they land, and Arrow tables in any case."""
     disk = place / "tmp"
     small_disk(disk)
     fill(disk, PAGE)
+    mill = mill_of(place, "duckdb", "flowing", batches)
+    mill.add(random_batch(random.Random(1), mill.dispositions, MANY))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(disk))
         ended = nursery.run(mill.folder, "run")

@@ -12,6 +12,7 @@ import gzip
 import io
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Protocol, cast
@@ -263,9 +264,11 @@ class _Lines:
 
     def finish(self) -> None:
         self._flush(io.BytesIO)
-        if self._out is not self._file:
-            with full_disk():
+        assert self._file is not None
+        with full_disk():
+            if self._out is not self._file:
                 self._out.close()
+            self._file.flush()
 
     def stream(self) -> BinaryIO:
         assert self._file is not None
@@ -274,7 +277,7 @@ class _Lines:
 
     def close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            discard(self._file)
 
 
 class _Parquet:
@@ -329,13 +332,16 @@ class _Parquet:
         self._flush()
         with full_disk():
             self._opened(self._schema.empty_table()).close()
+            self._temporary.flush()
 
     def stream(self) -> BinaryIO:
         self._temporary.seek(0)
         return cast(BinaryIO, self._temporary)
 
     def close(self) -> None:
-        self._temporary.close()
+        if self._writer is not None:
+            discard(self._writer)
+        discard(self._temporary)
 
 
 def _repeats(column: Any) -> bool:
@@ -388,6 +394,12 @@ def temporary() -> IO[bytes]:
     """A file without a name, gone when it is closed. Raises: StoreError."""
     with full_disk():
         return tempfile.TemporaryFile(prefix="penstock-")
+
+
+def discard(file: Any) -> None:  # Any: a file, or something that writes to one
+    """Close a temporary file that nobody reads any more."""
+    with suppress(OSError):  # what it still had to write is not needed
+        file.close()
 
 
 class full_disk:  # noqa: N801 - used as a word in a `with` statement

@@ -7,7 +7,7 @@ from typing import IO, Any, cast
 
 import pyarrow as pa
 
-from penstock.run.landing import full_disk, temporary
+from penstock.run.landing import discard, full_disk, temporary
 
 HELD_BYTES = 16 << 20
 
@@ -47,7 +47,7 @@ class Spool:
         if self._file is not None:
             with full_disk():
                 self._writer.close()
-            self._file.seek(0)
+                self._file.seek(0)
             yield from pa.ipc.open_stream(cast(Any, self._file))
         yield from self._held
 
@@ -55,5 +55,5 @@ class Spool:
         """Forget the batches."""
         self._held.clear()
         if self._file is not None:
-            self._file.close()
+            discard(self._file)
             self._file = None
