@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import io
 import os
 import runpy
 import shlex
@@ -147,11 +148,23 @@ class Faults:
         finally:
             self._under_way.depth -= 1
         if number == self.at and self.when is When.AFTER:
-            self.act()
+            with _let_go_of(result):
+                self.act()
         return result
 
     def _depth(self) -> int:
         return getattr(self._under_way, "depth", 0)
+
+
+@contextmanager
+def _let_go_of(result: object) -> Iterator[None]:
+    """A stream that nobody gets, because of the fault, is closed."""
+    try:
+        yield
+    except BaseException:
+        if isinstance(result, io.IOBase):
+            result.close()
+        raise
 
 
 @contextmanager
