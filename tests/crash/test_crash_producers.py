@@ -103,13 +103,13 @@ def survive(
 def test_a_first_run_is_killed(place: Path, nursery: Nursery) -> None:
     ready = mill_of(place, "duckdb", "flowing")
     calls = calls_of(nursery, ready, "run")
-    survive(nursery, ready, ["run"], sample(calls), calls)
+    survive(nursery, ready, ["run"], sample(calls)[::2], calls)
 
 
 def test_a_second_run_is_killed(place: Path, nursery: Nursery) -> None:
     ready = fed(ran(nursery, mill_of(place, "parquet", "whole")), "more", 2)
     calls = calls_of(nursery, ready, "run")
-    survive(nursery, ready, ["run"], sample(calls), calls)
+    survive(nursery, ready, ["run"], sample(calls)[1::2], calls)
 
 
 @pytest.mark.slow
@@ -315,7 +315,7 @@ def around_loads(calls: Sequence[str]) -> list[int]:
     deciding = ("restart", "forget", "commit")
     found = [n for n, call in enumerate(calls, 1) if call.split()[1].partition(".")[2] in deciding]
     kept = [n for n, call in enumerate(calls, 1) if "store.adopt" in call or "store.create" in call]
-    return sorted({*found, *kept[::4]})
+    return sorted({*found, *kept[::9]})
 
 
 def test_a_refresh_is_killed(place: Path, nursery: Nursery) -> None:
