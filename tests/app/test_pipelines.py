@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import penstock as ps
-from penstock.errors import ProjectError, RefusedError
+from penstock.errors import OutsideError, ProjectError, RefusedError
 from penstock.report.facts import Status
 
 
@@ -113,3 +113,22 @@ def test_state_is_told(tmp_path: Path) -> None:
     assert pipeline.state is None
     pipeline.run(rows)
     assert pipeline.state == '{"resources": {"rows": {"page": 7}}}'
+
+
+def test_an_outside_error_is_tried_again(tmp_path: Path) -> None:
+    """But not with an iterator, which would give only what is left of it."""
+    tries = []
+
+    def flaky() -> Any:
+        yield {"n": len(tries)}
+        tries.append(1)
+        if len(tries) < 3:
+            raise ConnectionError("reset by peer")
+
+    pipeline = make(tmp_path, retry={"attempts": 3, "wait_s": 0.01})
+    assert pipeline.run(flaky).tables[0].loaded == 1
+    assert pipeline.dataset()["flaky"].select("n").fetchall() == [(2,)]
+    tries.clear()
+    with pytest.raises(OutsideError, match="reset by peer"):
+        pipeline.run(flaky())
+    assert len(tries) == 1

@@ -14,10 +14,12 @@ later, with the same names, goes on where the program left off.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from penstock.app.retrying import retried
 from penstock.errors import ProjectError, suggest
 from penstock.ledger import Refresh
 from penstock.ports import Block, Checkpoint, Destination, Producer
@@ -125,23 +127,29 @@ class Pipeline:
             "contract": schema_contract,
         }
         producer = producer_of(data, {k: v for k, v in said.items() if v is not None})
-        result = self._run(producer, refresh, wait_s)
+        work = partial(self._run, producer, refresh, wait_s)
+        if can_be_asked_again(data):
+            observe = observer_of(self._progress, self.loaded.redact)
+            result = retried(self.loaded, self.name, observe, work)
+        else:
+            result = work(1)
         self.last_result = result
         if result.cause is not None:
             raise result.cause
         return result
 
-    def _run(self, producer: Producer, refresh: str | None, wait_s: float) -> PipelineResult:
+    def _run(self, producer: Producer, refresh: str | None, wait_s: float, attempt: int) -> PipelineResult:
         from penstock.app.flows import flow_of
         from penstock.run.pipeline import run_pipeline
         from penstock.run.quiet import Quiet
         from penstock.run.recording import Runs
 
-        observe = observer_of(self._progress)
+        observe = observer_of(self._progress, self.loaded.redact)
         flow = flow_of(self.loaded, self.name, observe, producer=producer)
         quiet = Quiet(self._private / "quiet", self.name, self.loaded.digest)
         runs = Runs(self._private / "runs", self.loaded.redact)
-        return run_pipeline(flow, quiet, wait_s, Refresh(refresh) if refresh else None, runs=runs)
+        mode = Refresh(refresh) if refresh else None
+        return run_pipeline(flow, quiet, wait_s, mode, runs=runs, attempt=attempt)
 
     @property
     def state(self) -> str | None:
@@ -191,6 +199,18 @@ def _is_dlt(data: Any) -> bool:
     return any(kind.__module__.partition(".")[0] == "dlt" for kind in type(first).__mro__)
 
 
+def can_be_asked_again(data: Any) -> bool:
+    """Whether data that was asked for once gives all of it when it is asked again, as a retry does.
+
+    An iterator does not, and what is dlt's may hold one.
+    """
+    if _is_dlt(data):
+        return False
+    parts = list(data) if isinstance(data, list | tuple) else [data]
+    parts = [r for part in parts for r in getattr(part, "resources", {"": part}).values()]
+    return not any(isinstance(getattr(part, "data", part), Iterator) for part in parts)
+
+
 class _Nothing:
     """Makes nothing."""
 
@@ -203,8 +223,10 @@ class _Nothing:
         return state
 
 
-def observer_of(progress: Observer | str | None) -> Observer:
-    """Who is told of what happens: nobody, whoever is given, or `log` for lines of the module `logging`."""
+def observer_of(progress: Observer | str | None, redact: Callable[[str], str] = str) -> Observer:
+    """Who is told of what happens: whoever is given, `log` for lines of the module `logging`, or, if
+    nobody is named, the notebook that this process serves. `redact` takes secrets out of a text.
+    """
     if callable(progress):
         return progress
     if progress == "log":
@@ -213,7 +235,9 @@ def observer_of(progress: Observer | str | None) -> Observer:
         raise ProjectError(
             f"{progress!r} is no way to show progress", expected="`log`, or a function of events"
         )
-    return lambda _: None
+    from penstock.report.notebook import notebook_observer
+
+    return notebook_observer(redact) or (lambda _: None)
 
 
 def _log(event: object) -> None:
