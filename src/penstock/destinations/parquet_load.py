@@ -398,7 +398,8 @@ class ParquetTransaction:
         files = {f.table for f in self._snapshot.files if f.pipeline == self._pipeline}
         if tables is not None:
             known = self._known_layouts()
-            tables = [*tables, *(n for n, layout in known.items() if root_of(layout) in tables)]
+            below = (n for n, layout in known.items() if root_of(layout) in tables)
+            tables = list(dict.fromkeys((*tables, *below)))
         for name in mine | files if tables is None else tables:
             self._forgotten.append(name)
             if name not in mine:

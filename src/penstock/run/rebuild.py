@@ -13,6 +13,7 @@ from penstock.run.pipeline import load_groups, whole_tables
 from penstock.run.shelf import Shelf
 from penstock.run.staged import recover
 from penstock.run.stream import Bench
+from penstock.schema.nesting import part_of
 
 
 def rebuild(
@@ -26,13 +27,14 @@ def rebuild(
 ) -> None:
     """Drop tables and load their files again, in one commit. Called with the lock held.
 
-    `tables` None means all; `as_of` (Unix seconds) leaves out files that landed later, which the
-    next run loads. Where landings must not share a load, each landing is a commit of its own.
+    `tables` None means all, and one that holds parts of rows means the table of the rows. `as_of`
+    (Unix seconds) leaves out files that landed later, which the next run loads. Where landings must
+    not share a load, each landing is a commit of its own.
     """
     recover(flow, facts)
     shelf = Shelf(flow)
     everything = {*whole_tables(facts), *(w.table for w in shelf.found.values())}
-    chosen = set(tables) if tables is not None else everything
+    chosen = {_whole(facts, table) for table in tables} if tables is not None else everything
     gone = {f.key for f in facts.files if f.outcome == RETIRED}
     files = [
         replace(w, in_land=False)
@@ -56,3 +58,8 @@ def rebuild(
         journal.outcomes.append(outcome)
         if outcome.error is not None:
             return
+
+
+def _whole(facts: Facts, table: str) -> str:
+    known = facts.tables.get(table)
+    return (part_of(known) if known is not None else None) or table
