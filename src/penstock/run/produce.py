@@ -67,7 +67,7 @@ def produce(
 
 
 def _is_whole(flow: Flow, block: Block) -> bool:
-    return needs_whole_landings(flow.table(block.table, block.hints).disposition)
+    return needs_whole_landings(flow.table(flow.name_of(block.table), block.hints).disposition)
 
 
 def remember(flow: Flow, state: str) -> None:
