@@ -35,7 +35,7 @@ demo: .venv/penstock  ## Generate data, load it, add new data, load only that
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh $(DEMO)
 
 test: .venv/test  ## The whole test suite, slow tests included
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 check: .venv/check  ## Style, types, floors
 	$(BIN)/ruff format --check .
