@@ -202,13 +202,15 @@ def _is_dlt(data: Any) -> bool:
 def can_be_asked_again(data: Any) -> bool:
     """Whether data that was asked for once gives all of it when it is asked again, as a retry does.
 
-    An iterator does not, and what is dlt's may hold one.
+    An iterator does not, and what is dlt's, or makes blocks by itself, may hold one.
     """
-    if _is_dlt(data):
+    from penstock.sources.python.group import Source
+
+    if _is_dlt(data) or hasattr(data, "produce"):
         return False
     parts = list(data) if isinstance(data, list | tuple) else [data]
-    parts = [r for part in parts for r in getattr(part, "resources", {"": part}).values()]
-    return not any(isinstance(getattr(part, "data", part), Iterator) for part in parts)
+    found = [r for p in parts for r in (p.resources.values() if isinstance(p, Source) else [p])]
+    return not any(isinstance(getattr(part, "data", part), Iterator) for part in found)
 
 
 class _Nothing:
