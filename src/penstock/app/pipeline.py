@@ -14,7 +14,7 @@ later, with the same names, goes on where the program left off.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,8 +25,9 @@ from penstock.ledger import Refresh
 from penstock.ports import Block, Checkpoint, Destination, Producer
 from penstock.project.load import make_project
 from penstock.project.loaded import LoadedProject
-from penstock.report.facts import Observer, PipelineResult, Status
+from penstock.report.facts import Observer, PipelineResult
 from penstock.schema.faults import either
+from penstock.sources.dlt import is_dlt
 
 if TYPE_CHECKING:
     from penstock.app.dataset import Dataset
@@ -184,19 +185,13 @@ def producer_of(data: Any, said: Mapping[str, Any]) -> Producer:
         return _Nothing()
     if hasattr(data, "produce"):
         return data  # type: ignore[no-any-return]  # it says that it is one
-    if _is_dlt(data):
+    if is_dlt(data):
         from penstock.sources.dlt import dlt_source
 
         return dlt_source(data, {}, (), **said)
     from penstock.sources.python.source import PythonSource
 
     return PythonSource(data, **said)
-
-
-def _is_dlt(data: Any) -> bool:
-    """Whether something is dlt's, without loading dlt."""
-    first = next(iter(data), None) if isinstance(data, list | tuple) else data
-    return any(kind.__module__.partition(".")[0] == "dlt" for kind in type(first).__mro__)
 
 
 def can_be_asked_again(data: Any) -> bool:
@@ -206,7 +201,7 @@ def can_be_asked_again(data: Any) -> bool:
     """
     from penstock.sources.python.group import Source
 
-    if _is_dlt(data) or hasattr(data, "produce"):
+    if is_dlt(data) or hasattr(data, "produce"):
         return False
     parts = list(data) if isinstance(data, list | tuple) else [data]
     found = [r for p in parts for r in (p.resources.values() if isinstance(p, Source) else [p])]
@@ -246,6 +241,3 @@ def _log(event: object) -> None:
     import logging
 
     logging.getLogger("penstock").info("%s", event)
-
-
-__all__: Sequence[str] = ("Pipeline", "Status", "observer_of", "pipeline", "producer_of")

@@ -376,7 +376,8 @@ class TableSpec(Spec):
     description: str | None = None
     """What the table holds."""
     metadata: str | None = None
-    """A metadata file: our own YAML or JSON, mojap-metadata JSON or etl_manager JSON."""
+    """A metadata file (our own, etl_manager, mojap-metadata, ODCS, JSON Schema, dlt), `file#table`, or
+    a pydantic model as `package.module:Model`."""
     columns: Annotated[
         tuple[ColumnSpec, ...],
         BeforeValidator(
