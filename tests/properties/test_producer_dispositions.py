@@ -25,13 +25,24 @@ def fail_oddly() -> None:
     raise Broken
 
 
+def open_files() -> set[str]:
+    """The files that this process holds open, where the system tells."""
+    fds = Path("/proc/self/fd")
+    names = [str(f.readlink()) for f in fds.iterdir() if f.is_symlink()] if fds.is_dir() else []
+    return {name for name in names if name.startswith("/") and not name.startswith("/proc")}
+
+
 def run(mill: Mill, faults: Faults | None = None) -> int:
-    """The exit code of a run in this process."""
+    """The exit code of a run in this process, after which no file of it is open."""
+    before = open_files()
     with injected(faults or Faults()):
         try:
-            return int(penstock.open_session(mill.folder).run([], penstock.ignore).exit_code)
-        except (Broken, OSError):
-            return int(ExitCode.BUG)
+            code = int(penstock.open_session(mill.folder).run([], penstock.ignore).exit_code)
+        except (Broken, OSError) as error:
+            code = int(ExitCode.BUG)
+            assert open_files() <= before, f"after {error!r}"
+    assert open_files() <= before
+    return code
 
 
 def faulty_turns(place: Path, kind: Kind, names: Sequence[str], seed: int, turns: int) -> None:

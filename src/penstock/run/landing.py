@@ -72,14 +72,15 @@ class Making:
         if block.hints is not None:
             self._hints[block.table] = block.hints
         if isinstance(block.data, Path):
-            self._next(block.table, _Imported(block.data))
+            imported = _Imported(block.data)
+            self._next(block.table, lambda: imported)
             return
         if not len(block.data):
             self._add_nothing(block)
             return
         file = self._open.get(block.table)
         if file is None or not file.takes(block.data):
-            file = self._next(block.table, self._begin(block))
+            file = self._next(block.table, lambda: self._begin(block))
         size = file.write(block.data)
         self.flow.observe(Progress(self.flow.pipeline, Phase.LAND, size, len(block.data)))
         if file.size_bytes >= self.flow.landing.file_bytes:
@@ -91,7 +92,7 @@ class Making:
         """A table that takes each landing for the whole of it is emptied by an empty file."""
         there = block.table in self._open or block.table in self._done
         if not there and self.flow.table(block.table, block.hints).disposition.by_landing:
-            self._next(block.table, _Lines(block.table, self.flow.landing.extension))
+            self._next(block.table, lambda: _Lines(block.table, self.flow.landing.extension))
 
     def finish(self, state: str | None) -> dict[str, str]:
         """Land what is open, with the state in the last slip; then the landing is there.
@@ -123,11 +124,11 @@ class Making:
             return _Parquet(block.data.schema)
         return _Lines(block.table, self.flow.landing.extension)
 
-    def _next(self, table: str, file: _File) -> _File:
+    def _next(self, table: str, begin: Callable[[], _File]) -> _File:
         """Open a further file of a table, after the one that is open."""
         self._mark()
         self._close(table)
-        self._open[table] = file
+        file = self._open[table] = begin()
         return file
 
     def _make_room(self) -> None:
@@ -142,18 +143,19 @@ class Making:
 
     def _close(self, table: str) -> None:
         """Finish the open file of a table. The first of several lands when a second one follows."""
-        file = self._open.pop(table, None)
+        file = self._open.get(table)
         if file is None:
             return
         file.finish()
         if table in self._done:
             self._land_part(table)
-        self._done[table] = file
+        self._done[table] = self._open.pop(table)
 
     def _land_part(self, table: str) -> None:
         """Land the finished file of a table, which others may follow."""
         part = self._parts.get(table, 0)
-        self._land(table, self._done.pop(table), part, None)
+        self._land(table, self._done[table], part, None)
+        del self._done[table]
         self._parts[table] = part + 1
 
     def _mark(self) -> None:

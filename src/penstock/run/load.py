@@ -9,7 +9,8 @@ back and the load is done again without it: surprises cost a second pass, clean 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeAlias, cast
 
@@ -145,7 +146,8 @@ class Pass:
         keys = unique_keys(shape.reading, shape.flow.rows)
         book = KeyBook([k for k in keys if not owner or not set(owner) <= set(k)], owner)
         try:
-            written = self._write(draft, shape, self._rows(shape, jobs, book))
+            with closing(self._rows(shape, jobs, book)) as rows, closing(_typed(rows, shape)) as typed:
+                written = self._write(draft, shape, typed)
             repeats = [*book.repeats(), *self._clashes(draft.transaction, shape, book)]
             draft.repeats |= self._refuse(shape, jobs, repeats)
         finally:
@@ -155,7 +157,6 @@ class Pass:
     def _write(self, draft: Draft, shape: Shape, rows: Iterator[Rows]) -> int:
         """Write batches, and grow the destination's tables in between whenever the shape grew."""
         written = 0
-        rows = _typed(rows, shape)
         held = next(rows, None)
         while held is not None:
             self._settle(draft.transaction, shape)
@@ -213,7 +214,7 @@ class Pass:
                 spool.close()
         return written
 
-    def _rows(self, shape: Shape, jobs: list[Job], book: KeyBook) -> Iterator[Rows]:
+    def _rows(self, shape: Shape, jobs: list[Job], book: KeyBook) -> Generator[Rows]:
         """Good rows of all files of a table in order, then an empty batch so that the table is made."""
         for number, job in enumerate(jobs):
             yield from self._file(shape, job, number, book)
@@ -227,23 +228,22 @@ class Pass:
         job.rejects = RejectFile(job.key, self.load_id)
         reader = HashingReader(self.opened(job))
         name = job.key.rpartition("/")[2]
-        try:
-            with open_decompressed(cast(Any, reader), name) as plain:
-                for piece in stream(
-                    plain, job.flow.format_of(name, job.seen), shape, self.bench, job.selection
-                ):
-                    self._count(job, piece)
-                    flow.observe(Progress(flow.pipeline, Phase.JUDGE, piece.size_bytes, piece.records))
-                    if piece.batch.num_rows:
-                        book.add(piece.batch, number, piece.rows() if book.keys else ())
-                        yield piece.batch, piece.table, Origin(job.key, piece.first_row, piece.places)
-        except RefusedError as error:
-            job.error = error
-            tally.findings.append(unreadable(error, job.flow.arrival))
-        finally:
+        with closing(reader.inner):
+            try:
+                with open_decompressed(cast(Any, reader), name) as plain:
+                    for piece in stream(
+                        plain, job.flow.format_of(name, job.seen), shape, self.bench, job.selection
+                    ):
+                        self._count(job, piece)
+                        flow.observe(Progress(flow.pipeline, Phase.JUDGE, piece.size_bytes, piece.records))
+                        if piece.batch.num_rows:
+                            book.add(piece.batch, number, piece.rows() if book.keys else ())
+                            yield piece.batch, piece.table, Origin(job.key, piece.first_row, piece.places)
+            except RefusedError as error:
+                job.error = error
+                tally.findings.append(unreadable(error, job.flow.arrival))
             tally.sha256 = reader.drain()
             tally.size_bytes = reader.size_bytes
-            reader.release()
         self._conclude(job)
         flow.observe(FileDone(flow.pipeline, Phase.JUDGE, waiting.table, job.key))
 
@@ -367,7 +367,7 @@ class _Feed:
             self.held = next(self._rest, None)
 
 
-def _typed(rows: Iterator[Rows], shape: Shape) -> Iterator[Rows]:
+def _typed(rows: Iterator[Rows], shape: Shape) -> Generator[Rows]:
     """The same batches, held back until some column has a type; if none gets one, one becomes text."""
     untyped: list[Rows] = []
     for batch in rows:

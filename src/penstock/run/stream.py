@@ -62,7 +62,7 @@ class HashingReader(io.RawIOBase):
     """A stream that hashes what is read from it. `drain` reads the rest for the hash's sake."""
 
     def __init__(self, inner: BinaryIO) -> None:
-        self._inner = inner
+        self.inner = inner
         self._hash = hashlib.sha256()
         self.size_bytes = 0
 
@@ -72,7 +72,7 @@ class HashingReader(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """Up to `size` bytes."""
-        data = self._inner.read(size)
+        data = self.inner.read(size)
         self._hash.update(data)
         self.size_bytes += len(data)
         return data
@@ -91,10 +91,6 @@ class HashingReader(io.RawIOBase):
 
     def close(self) -> None:
         """Nothing: readers above may close, and the rest must still be hashed."""
-
-    def release(self) -> None:
-        """Close the inner stream."""
-        self._inner.close()
 
 
 @dataclass(slots=True)
