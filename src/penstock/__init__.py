@@ -24,10 +24,10 @@ from penstock.version import __version__
 if TYPE_CHECKING:
     from penstock.app.pipeline import Pipeline, pipeline
     from penstock.app.session import Session
+    from penstock.cursors.incremental import Incremental, incremental
     from penstock.sources.python import current, mark
     from penstock.sources.python.decorators import defer, resource, source, transformer
     from penstock.sources.python.group import Source
-    from penstock.sources.python.incremental import Incremental, incremental
     from penstock.sources.python.resource import Resource
 
 __all__ = [
@@ -36,13 +36,13 @@ __all__ = [
 ]  # fmt: skip
 
 _PLACES = {
-    "Incremental": "penstock.sources.python.incremental",
+    "Incremental": "penstock.cursors.incremental",
     "Pipeline": "penstock.app.pipeline",
     "Resource": "penstock.sources.python.resource",
     "Source": "penstock.sources.python.group",
     "current": "penstock.sources.python",
     "defer": "penstock.sources.python.decorators",
-    "incremental": "penstock.sources.python.incremental",
+    "incremental": "penstock.cursors.incremental",
     "mark": "penstock.sources.python",
     "pipeline": "penstock.app.pipeline",
     "resource": "penstock.sources.python.decorators",

@@ -18,6 +18,9 @@ SOURCES = {
     "land": Part("penstock.sources.land:LandSource"),
     "python": Part("penstock.sources.python.source:PythonSource"),
     "dlt": Part("penstock.sources.dlt:dlt_source", "dlt"),
+    "rest_api": Part("penstock.sources.rest:RestSource", "rest"),
+    "sql_database": Part("penstock.sources.sql:SqlSource", "sql"),
+    "singer": Part("penstock.sources.singer:SingerSource", "singer"),
 }
 
 STORES = {

@@ -14,7 +14,7 @@ from penstock.registry import DESTINATIONS, SOURCES, STORES
 
 ROOT = Path(penstock.__file__).parent
 MODULES = [m.name for m in pkgutil.walk_packages([str(ROOT)], "penstock.") if "__main__" not in m.name]
-PURE = ("schema", "records", "layers", "gate", "ledger", "plan")
+PURE = ("schema", "records", "layers", "gate", "ledger", "singer", "plan")
 IMPURE = {"socket", "subprocess", "time", "random", "requests", "urllib", "http", "asyncio"}
 ROOMS_THAT_SAY_NOTHING = {"utils", "helpers", "common", "core", "misc"}
 

@@ -9,9 +9,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from project_texts import load, pipelines, told
 
+from penstock.project.base import Spec
 from penstock.project.json_schema import json_schema
 from penstock.project.nodes import read_yaml
-from penstock.project.spec import Spec, TableSpec
+from penstock.project.spec import TableSpec
 
 SCHEMA = json_schema()
 VALIDATOR = Draft202012Validator(SCHEMA)

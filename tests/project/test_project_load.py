@@ -12,13 +12,12 @@ from project_texts import ROOT, load, pipelines, told
 from penstock.errors import NotFoundError, ProjectError
 from penstock.gate.verdict import Action, Policy
 from penstock.project.load import parse_project
+from penstock.project.sources import FilesystemSpec, LandSpec
 from penstock.project.spec import (
     CsvSpec,
     DestinationSpec,
     DuckDBSpec,
     ExpectationSpec,
-    FilesystemSpec,
-    LandSpec,
     LayersSpec,
     ParquetSpec,
 )

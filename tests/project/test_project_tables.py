@@ -7,7 +7,8 @@ from project_texts import load, pipelines, told
 from pydantic import ValidationError
 
 from penstock.errors import NotFoundError, ProjectError
-from penstock.project.spec import ContractSpec, FilesystemSpec, LandSpec, PipelineSpec, TableSpec
+from penstock.project.sources import FilesystemSpec, LandSpec
+from penstock.project.spec import ContractSpec, PipelineSpec, TableSpec
 from penstock.project.tables import (
     contract_of,
     dataset_of,

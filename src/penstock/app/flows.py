@@ -18,7 +18,8 @@ from penstock.gate.rules import Expectation, RowRules
 from penstock.gate.volume import VolumeRules
 from penstock.ports import Destination, Producer, Source
 from penstock.project.loaded import LoadedProject
-from penstock.project.spec import RefSpec, TableSpec
+from penstock.project.maker import MakerSpec
+from penstock.project.spec import TableSpec
 from penstock.project.tables import dataset_of, nesting_of, pipeline_of, tables_of
 from penstock.records.chunk import Format
 from penstock.report.facts import Observer
@@ -49,17 +50,17 @@ def flow_of(
     return Flow(
         pipeline=name,
         dataset=dataset_of(name, pipeline),
-        source=None if isinstance(spec, RefSpec) else cast(Source, source),
-        producer=cast(Producer, source) if isinstance(spec, RefSpec) else None,
+        source=None if isinstance(spec, MakerSpec) else cast(Source, source),
+        producer=cast(Producer, source) if isinstance(spec, MakerSpec) else None,
         land=open_store(loaded, layers.land),
         raw_hist=open_store(loaded, layers.raw_hist),
         quarantine=open_store(loaded, layers.quarantine),
         destination=destination or open_destination(loaded, name),
         table=cache(lambda table, hints: table_flow(loaded, name, table, hints)),
         policy=pipeline.policy,
-        landing=Landing(spec.land_as, spec.file_bytes) if isinstance(spec, RefSpec) else Landing(),
+        landing=Landing(spec.land_as, spec.file_bytes) if isinstance(spec, MakerSpec) else Landing(),
         name_of=naming_of(pipeline.naming).name,
-        min_age_s=DROPPED_MIN_AGE_S if isinstance(spec, RefSpec) else spec.min_age_s,
+        min_age_s=DROPPED_MIN_AGE_S if isinstance(spec, MakerSpec) else spec.min_age_s,
         holder=holder(),
         version=__version__,
         threads=len(os.sched_getaffinity(0)),

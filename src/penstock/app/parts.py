@@ -11,8 +11,10 @@ from penstock.app.references import find, resolve
 from penstock.errors import MissingPartError, ProjectError, suggest
 from penstock.ports import Destination, Producer, Source, Store
 from penstock.project.loaded import LoadedProject
+from penstock.project.maker import MakerSpec
 from penstock.project.places import absolute
-from penstock.project.spec import DltSpec, FilesystemSpec, ParquetSpec, PipelineSpec, PythonSpec
+from penstock.project.sources import DltSpec, LandSpec, PythonSpec
+from penstock.project.spec import ParquetSpec, PipelineSpec
 from penstock.project.tables import destination_of, globs_of, tables_of
 from penstock.registry import DESTINATIONS, SOURCES, STORES, Part
 
@@ -61,7 +63,9 @@ def open_source(loaded: LoadedProject, name: str, pipeline: PipelineSpec) -> Sou
         return cast(Producer, kind(find(loaded, name, spec), spec.arguments, spec.resources))
     if isinstance(spec, PythonSpec):
         return cast(Producer, kind(resolve(loaded, name, spec), resources=spec.resources))
-    if not isinstance(spec, FilesystemSpec):
+    if isinstance(spec, MakerSpec):
+        return cast(Producer, kind(spec, loaded.project.root))
+    if isinstance(spec, LandSpec):
         return cast(Source, kind())
     from penstock.sources.filesystem import FilesystemOptions
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from penstock.errors import ProjectError, suggest
 from penstock.project.loaded import LoadedProject
-from penstock.project.spec import RefSpec
+from penstock.project.sources import RefSpec
 
 
 def resolve(loaded: LoadedProject, pipeline: str, spec: RefSpec) -> Any:  # Any: the project's own code

@@ -16,8 +16,9 @@ from penstock.errors import NotFoundError, ProjectError, RefusedError, suggest
 from penstock.gate.rules import identifier
 from penstock.ledger import Facts, Refresh, RunRecord
 from penstock.project.loaded import LoadedProject
+from penstock.project.maker import MakerSpec
 from penstock.project.order import order_pipelines
-from penstock.project.spec import MakerSpec, Project
+from penstock.project.spec import Project
 from penstock.project.tables import pipeline_of
 from penstock.report.facts import (
     Kept,

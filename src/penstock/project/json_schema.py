@@ -1,6 +1,6 @@
 """The JSON Schema of the project file, for completion and checks in editors.
 
-It is made from the models of `project.spec`, and accepts what the loader accepts: short forms,
+It is made from the models of the project file, and accepts what the loader accepts: short forms,
 both names of a key that has two, empty values, and a variable in place of any value. Source: JSON
 Schema draft 2020-12.
 """
@@ -10,12 +10,13 @@ from __future__ import annotations
 import ast
 import copy
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import BaseModel
 
 from penstock.project import spec
+from penstock.project.base import Spec
 
 # Any throughout: JSON Schema is nested dictionaries.
 
@@ -32,8 +33,8 @@ _ENUMS = tuple(
 def json_schema() -> dict[str, Any]:
     """The schema of `penstock.yml`, with its environments."""
     schema = spec.ProjectFile.model_json_schema(ref_template="#/$defs/{model}")
-    models = {m.__name__: m for m in vars(spec).values() if isinstance(m, type) and issubclass(m, spec.Spec)}
-    notes = _notes()
+    models = {model.__name__: model for model in _models(Spec)}
+    notes = _notes(models.values())
     definitions: dict[str, Any] = schema.pop("$defs")
     for name, definition in [*definitions.items(), ("ProjectFile", schema)]:
         if name in models:
@@ -131,10 +132,18 @@ def _note(notes: dict[tuple[str, str], str], model: type[BaseModel], field: str)
     return next((notes[key] for m in model.__mro__ if (key := (m.__name__, field)) in notes), None)
 
 
-def _notes() -> dict[tuple[str, str], str]:
+def _models(root: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """A model and all that are made from it."""
+    yield root
+    for model in root.__subclasses__():
+        yield from _models(model)
+
+
+def _notes(models: Iterable[type[BaseModel]]) -> dict[tuple[str, str], str]:
     """The docstrings below the fields of the models, by model and field."""
     found = {}
-    for node in ast.parse(inspect.getsource(spec)).body:
+    modules = {model.__module__: inspect.getmodule(model) for model in models}
+    for node in (n for m in modules.values() if m is not None for n in ast.parse(inspect.getsource(m)).body):
         if isinstance(node, ast.ClassDef):
             for field, note in zip(node.body, node.body[1:], strict=False):
                 if (

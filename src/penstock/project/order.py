@@ -9,7 +9,8 @@ from graphlib import CycleError, TopologicalSorter
 from penstock.errors import ProjectError
 from penstock.layers import quote
 from penstock.project.places import absolute, fixed, inside, join
-from penstock.project.spec import FilesystemSpec, ParquetSpec, PipelineSpec, Project
+from penstock.project.sources import FilesystemSpec
+from penstock.project.spec import ParquetSpec, PipelineSpec, Project
 from penstock.project.tables import dataset_of, destination_of, globs_of, tables_of
 
 

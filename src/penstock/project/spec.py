@@ -1,9 +1,10 @@
 """The project file as typed values. `project.load` reads them; `project.json_schema` describes them.
 
-Every model forbids unknown keys, and an empty value (`tables:` with nothing behind it) means the
-default. Relative paths are relative to the project's folder (`Project.root`) and are left as
-written; `project.places` resolves them. The short forms that a project file may use
-(`contract: freeze`, `primary_key: id`, a URL for a destination) are in `project.short`.
+Models of sources are in `project.sources`. Every model forbids unknown keys, and an empty value
+(`tables:` with nothing behind it) means the default. Relative paths are relative to the project's
+folder (`Project.root`) and are left as written; `project.places` resolves them. The short forms that
+a project file may use (`contract: freeze`, `primary_key: id`, a URL for a destination) are in
+`project.short`.
 """
 
 from __future__ import annotations
@@ -13,48 +14,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from penstock.gate.verdict import Action, Policy
 from penstock.project import short, words
+from penstock.project.base import Count, Names, Place, Seconds, Spec
+from penstock.project.sources import FilesystemSpec, SourceSpec
 from penstock.schema.contract import Mode
 from penstock.schema.disposition import Order, Strategy, WriteMode
 from penstock.schema.nesting import NestingMode
 
-
-class Spec(BaseModel):
-    """The root of all project values: frozen, and strict about unknown keys."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        populate_by_name=True,
-        hide_input_in_errors=True,
-        defer_build=True,  # only what is validated is built: a start takes half as long
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_empty(cls, data: Any) -> Any:  # Any: what a project file holds, not yet checked
-        """Leave out keys without a value, except where having none is a choice of its own."""
-        if not isinstance(data, dict) or None not in data.values():
-            return data
-        optional = {name for name, f in cls.model_fields.items() if f.default is None}
-        optional |= {f.alias for f in cls.model_fields.values() if f.alias and f.default is None}
-        return {k: v for k, v in data.items() if v is not None or k in optional or not known(cls, k)}
-
-
-def known(model: type[BaseModel], key: str) -> bool:
-    """Whether `key` is a field of `model`, by its name or its alias."""
-    return key in model.model_fields or any(f.alias == key for f in model.model_fields.values())
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(short.names, json_schema_input_type=str | tuple[str, ...])]
-Place = Annotated[str, AfterValidator(words.place)]
 Detection = Literal["timestamp", "iso_timestamp", "iso_date", "large_integer", "wei_to_double"]
-Count = Annotated[int, Field(ge=0)]
-Seconds = Annotated[float, Field(ge=0)]
 
 
 class LayersSpec(Spec):
@@ -123,84 +94,6 @@ class CsvSpec(Spec):
     """The character encoding."""
     skip_rows: Count = 0
     """How many lines to leave out before the header."""
-
-
-class FilesystemSpec(Spec):
-    """Files in a folder or bucket. `tables` maps a table's name to a glob relative to `path`.
-
-    Units: `min_age_s` in seconds; a file younger than that, or whose size or time changes while it
-    is looked at, is left for the next run.
-    """
-
-    type: Literal["filesystem"] = "filesystem"
-    url: Annotated[Place, Field(alias="path")]
-    """The folder or bucket prefix to read."""
-    glob: str | None = None
-    """The files of the pipeline's only table, relative to `path`, such as `*.jsonl`."""
-    tables: dict[str, str] = Field(default_factory=dict)
-    """The files of each table: its name and a glob relative to `path`."""
-    incremental: Literal["identity", "modified_date"] = "identity"
-    """How to tell which files are new: by what they are, or by their modification time."""
-    min_age_s: Seconds = 2.0
-    """Files younger than this are left for the next run."""
-
-    @model_validator(mode="after")
-    def _one_way(self) -> FilesystemSpec:
-        if self.glob is not None and self.tables:
-            raise PydanticCustomError(
-                "refused",
-                "`glob` and `tables` both say which files to read",
-                {"expected": "one of them", "hint": "`glob` is for a pipeline of one table", "at": ("glob",)},
-            )
-        return self
-
-
-class LandSpec(Spec):
-    """Files that others put straight into the landing area, below `<dataset>/<table>/`."""
-
-    type: Literal["land"] = "land"
-    min_age_s: Seconds = 2.0
-    """Files younger than this are left for the next run."""
-
-
-class MakerSpec(Spec):
-    """What sources that make records have in common.
-
-    Units: `file_bytes` of uncompressed records, after which a further file is begun.
-    """
-
-    land_as: Literal["jsonl.gz", "jsonl.zst", "jsonl"] = "jsonl.gz"
-    """How records are written to the landing area; Arrow data lands as parquet."""
-    file_bytes: Annotated[int, Field(ge=1 << 16)] = 1 << 28
-    """The size from which on a landed file is closed and another begun."""
-
-
-class RefSpec(MakerSpec):
-    """Python that makes records."""
-
-    ref: Annotated[str, AfterValidator(words.reference)]
-    """Where the code is: `package.module:name`, or `path/to/file.py:name`."""
-    arguments: Annotated[dict[str, Any], Field(alias="with", json_schema_extra={"minProperties": 0})] = Field(
-        default_factory=dict
-    )  # Any: any argument
-    """The arguments to call it with."""
-    resources: Names = ()
-    """The resources of a source to run; all of them if none is named."""
-
-
-class PythonSpec(RefSpec):
-    """Python code of the project: a resource, a source, or a function that makes either."""
-
-    type: Literal["python"] = "python"
-
-
-class DltSpec(RefSpec):
-    """A source or resource of dlt, run as it is."""
-
-    type: Literal["dlt"] = "dlt"
-
-
-SourceSpec = Annotated[FilesystemSpec | LandSpec | PythonSpec | DltSpec, Field(discriminator="type")]
 
 
 class ExpectationSpec(Spec):

@@ -8,11 +8,11 @@ from typing import Any, TypeAlias
 
 from penstock.errors import NotFoundError, ProjectError, suggest
 from penstock.project.nodes import Path, dotted
+from penstock.project.sources import FilesystemSpec
 from penstock.project.spec import (
     ColumnSpec,
     ContractSpec,
     DestinationSpec,
-    FilesystemSpec,
     PipelineSpec,
     Project,
     TableSpec,

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from produced import blocks, last_state, produce, tables
 
+from penstock.cursors.incremental import Incremental, incremental
 from penstock.errors import RefusedError
 from penstock.ports import Block, Checkpoint
 from penstock.sources.python import current, mark
 from penstock.sources.python.decorators import defer, resource, source, transformer
-from penstock.sources.python.incremental import Incremental, incremental
 from penstock.sources.python.memory import dump, load
 from penstock.sources.python.resource import Resource
 from penstock.sources.python.source import PythonSource

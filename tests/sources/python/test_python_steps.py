@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 from produced import tables
 
+from penstock.cursors.incremental import incremental
 from penstock.errors import RefusedError
 from penstock.sources.python import mark
 from penstock.sources.python.decorators import resource, source
-from penstock.sources.python.incremental import incremental
 from penstock.sources.python.resource import Resource
 
 Row = dict[str, Any]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from penstock.sources.python.incremental import Incremental
+from penstock.cursors.incremental import Incremental
 
 # Any throughout: functions and arguments are users'
 

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Itera
 from contextvars import Context, copy_context
 from typing import Any
 
+from penstock.cursors.incremental import Incremental
 from penstock.errors import PenstockError, RefusedError
 from penstock.schema.hints import Hints
 from penstock.sources.python.chunk import ROOM, Chunk, Intake
 from penstock.sources.python.current import RUNNING, Running
 from penstock.sources.python.failure import failure
-from penstock.sources.python.incremental import Incremental
 from penstock.sources.python.mark import Mark
 from penstock.sources.python.memory import State
 from penstock.sources.python.resource import Resource

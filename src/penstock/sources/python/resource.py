@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Self, Unpack, cast
 
+from penstock.cursors.incremental import Incremental
 from penstock.errors import RefusedError
 from penstock.sources.python.call import call_of
 from penstock.sources.python.hint_words import HintWords
-from penstock.sources.python.incremental import Incremental
 from penstock.sources.python.steps import Filter, Increment, ItemStep, Limit, Map, Step, YieldMap, with_mark
 from penstock.sources.python.template import Template, from_words
 from penstock.sources.python.values import is_table

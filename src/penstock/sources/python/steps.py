@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+from penstock.cursors.incremental import Incremental
 from penstock.errors import RefusedError
 from penstock.sources.python.chunk import Chunk, Intake
-from penstock.sources.python.incremental import Incremental
 from penstock.sources.python.mark import FileImport, Mark
 from penstock.sources.python.values import all_rows, pieces
 

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from penstock.cursors.lag import step_back
+from penstock.cursors.value import decode, decode_digests, digest, encode, encode_digests
 from penstock.errors import RefusedError
-from penstock.sources.python.cursor_lag import step_back
-from penstock.sources.python.cursor_value import decode, decode_digests, digest, encode, encode_digests
 
 STEADY = settings(derandomize=True, deadline=None, max_examples=200, database=None)
 ZONES = st.one_of(

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.sources.python.incremental import Incremental
+from penstock.cursors.incremental import Incremental
 
 STEADY = settings(derandomize=True, deadline=None, max_examples=100, database=None)
 Row = dict[str, Any]

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal, Protocol
 
+from penstock.cursors.cursor import Missing
+from penstock.cursors.lag import Lag
+from penstock.cursors.schedule import convert, interval
 from penstock.errors import RefusedError, suggest
 from penstock.schema.jsonpath import parse_path
-from penstock.sources.python.cursor import Missing
-from penstock.sources.python.cursor_lag import Lag
-from penstock.sources.python.cursor_schedule import convert, interval
 
 LastValueFunc = Callable[[Sequence[Any]], Any]  # Any: a cursor value has whatever type the rows have
 End = Literal["open", "closed"]

@@ -8,11 +8,11 @@ from datetime import date, datetime
 from itertools import compress
 from typing import Any
 
+from penstock.cursors.cursor import Compare, Cursor
+from penstock.cursors.faults import place, refuse_missing, refuse_mixed, refuse_nan
+from penstock.cursors.value import digest
 from penstock.errors import RefusedError
 from penstock.schema.jsonpath import MISSING, JsonPath
-from penstock.sources.python.cursor import Compare, Cursor
-from penstock.sources.python.cursor_faults import place, refuse_missing, refuse_mixed, refuse_nan
-from penstock.sources.python.cursor_value import digest
 
 Row = Mapping[str, Any]  # Any: rows are JSON-like, of any depth
 _ORDERED = frozenset({int, bool, str, bytes, datetime, date})

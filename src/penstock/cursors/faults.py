@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.errors import RefusedError
 
 if TYPE_CHECKING:
-    from penstock.sources.python.cursor import Cursor
+    from penstock.cursors.cursor import Cursor
 
 
 def place(cursor: Cursor[Any], at: int | None = None) -> str:

@@ -13,15 +13,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Self, TypeVar, get_args
 
+from penstock.cursors.bounds import End, LastValueFunc, Order, check, follow, function, upward
+from penstock.cursors.cursor import BOUNDARY_LIMIT, Cursor, Missing
+from penstock.cursors.faults import place, refuse_overflow
+from penstock.cursors.lag import Lag, step_back
+from penstock.cursors.range import Range
+from penstock.cursors.rows import filter_rows
+from penstock.cursors.value import decode, decode_digests, encode, encode_digests
 from penstock.errors import RefusedError
 from penstock.schema.jsonpath import JsonPath, parse_path
-from penstock.sources.python.cursor import BOUNDARY_LIMIT, Cursor, Missing
-from penstock.sources.python.cursor_bounds import End, LastValueFunc, Order, check, follow, function, upward
-from penstock.sources.python.cursor_faults import place, refuse_overflow
-from penstock.sources.python.cursor_lag import Lag, step_back
-from penstock.sources.python.cursor_range import Range
-from penstock.sources.python.cursor_rows import filter_rows
-from penstock.sources.python.cursor_value import decode, decode_digests, encode, encode_digests
 
 T = TypeVar("T")
 PARAMETERS = (
@@ -230,7 +230,7 @@ class Incremental(Generic[T]):
         # Any: pyarrow is not imported for those who have no Arrow data
         run = self._bound()
         if type(data).__module__.partition(".")[0] == "pyarrow":
-            from penstock.sources.python.cursor_arrow import filter_arrow
+            from penstock.cursors.arrow import filter_arrow
 
             return filter_arrow(run.cursor, run.path, data)
         if not isinstance(data, list | tuple):

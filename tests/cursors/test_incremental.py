@@ -17,9 +17,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from penstock.cursors.incremental import Incremental, incremental
+from penstock.cursors.range import Range
 from penstock.errors import ProjectError, RefusedError
-from penstock.sources.python.cursor_range import Range
-from penstock.sources.python.incremental import Incremental, incremental
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -14,12 +14,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from penstock.cursors.cursor import Compare, Cursor
+from penstock.cursors.faults import place, refuse_missing, refuse_mixed, refuse_nan
+from penstock.cursors.rows import Listed, admit_listed
+from penstock.cursors.value import digest
 from penstock.errors import RefusedError
 from penstock.schema.jsonpath import JsonPath
-from penstock.sources.python.cursor import Compare, Cursor
-from penstock.sources.python.cursor_faults import place, refuse_missing, refuse_mixed, refuse_nan
-from penstock.sources.python.cursor_rows import Listed, admit_listed
-from penstock.sources.python.cursor_value import digest
 
 Arrow = Any  # pyarrow is untyped: a table or record batch, a column, a mask or a scalar
 _UNFIT = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, OverflowError, TypeError)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
-from penstock.sources.python.cursor_faults import refuse_order
+from penstock.cursors.faults import refuse_order
 
 BOUNDARY_LIMIT = 10_000
 Missing = Literal["raise", "include", "exclude"]

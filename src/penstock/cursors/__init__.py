@@ -1,0 +1,1 @@
+"""Cursors: which rows are new, and what to remember of them."""

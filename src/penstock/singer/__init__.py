@@ -1,0 +1,1 @@
+"""Singer without its processes: messages, catalogs, selection, settings and state."""
