@@ -18,7 +18,8 @@ from penstock.errors import ProjectError, suggest
 from penstock.project.checks import check_project
 from penstock.project.complaints import complaints, raise_all
 from penstock.project.loaded import LoadedProject
-from penstock.project.nodes import Node, Position, grow, overlay, read_yaml, where
+from penstock.project.nodes import Node, Position, grow, read_yaml, where
+from penstock.project.plugins import overlaid
 from penstock.project.positions import Positions
 from penstock.project.spec import PipelineSpec, Project, ProjectFile
 from penstock.project.variables import fill, parse_dotenv
@@ -40,20 +41,23 @@ def parse_project(
     """The project that `files` (path below `root` to text) describe, for one environment.
 
     `env` holds the variables of the process, which win over those of a `.env` among the files;
-    without `environment` the variable PENSTOCK_ENVIRONMENT chooses.
+    without `environment` the variable PENSTOCK_ENVIRONMENT chooses, else `default_environment`;
+    an empty one is none.
     Raises: ProjectError telling everything that is wrong, each with its line.
     """
     env = {**parse_dotenv(files.get(DOTENV, "")), **env}
     base, overlays = _assemble(files)
-    environment = environment or env.get(ENVIRONMENT) or None
+    if environment is None:
+        environment = env.get(ENVIRONMENT) or _default_environment(base)
+    environment = environment or None
     if environment is not None and environment not in overlays:
         raise _no_environment(environment, overlays)
-    chosen = overlay(base, overlays[environment]) if environment else base
+    chosen = overlaid(base, overlays[environment]) if environment else base
     filled = fill(chosen, env)
     faults = list(filled.errors)
     checked = _validate(filled.node, faults)
     for name in overlays.keys() - {environment}:
-        _validate(fill(overlay(base, overlays[name]), env).node, faults)
+        _validate(fill(overlaid(base, overlays[name]), env).node, faults)
     positions = Positions(filled.node)
     project = None
     if checked and not faults:
@@ -80,6 +84,11 @@ def make_project(said: Mapping[str, object], root: Path, name: str) -> LoadedPro
     raise_all(check_project(project, Positions(tree).where), name, frozenset())
     digest = hashlib.sha256(project.model_dump_json().encode()).hexdigest()
     return LoadedProject(project, Positions(tree), digest)
+
+
+def _default_environment(base: Node) -> str | None:
+    node = base.child("default_environment")
+    return str(node.value) if node is not None and node.value is not None else None
 
 
 def _subject(files: Iterable[str]) -> str:

@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 from penstock.gate.verdict import Action, Policy
 from penstock.project import short, words
 from penstock.project.base import Count, Names, Place, Seconds, Spec
+from penstock.project.plugins import JobSpec, PluginsSpec, ScheduleSpec
 from penstock.project.sources import FilesystemSpec, SourceSpec
 from penstock.schema.contract import Mode
 from penstock.schema.disposition import Order, Strategy, WriteMode
@@ -424,6 +425,20 @@ class ProjectFile(Spec):
     """The warehouse: a URL such as `duckdb:///warehouse.duckdb`, or a mapping with `type`."""
     pipelines: dict[Annotated[str, AfterValidator(words.name)], PipelineSpec] = Field(default_factory=dict)
     """The pipelines by name; more may lie in `pipelines/*.yml`."""
+    default_environment: Annotated[str, AfterValidator(words.name)] | None = None
+    """The environment to apply where none is asked for."""
+    plugins: PluginsSpec = Field(default_factory=PluginsSpec)
+    """Singer taps and targets, and other programs, as `meltano.yml` lists them."""
+    jobs: tuple[JobSpec, ...] = ()
+    """Names for blocks of plugins that run one after the other."""
+    schedules: tuple[ScheduleSpec, ...] = ()
+    """When jobs are to run."""
+
+    @model_validator(mode="after")
+    def _names_once(self) -> ProjectFile:
+        words.distinct("job", (job.name for job in self.jobs), at=("jobs",))
+        words.distinct("schedule", (schedule.name for schedule in self.schedules), at=("schedules",))
+        return self
 
 
 class Project(ProjectFile):
