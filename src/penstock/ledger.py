@@ -49,7 +49,8 @@ class Slip:
     `identity` is what makes a source file the same file (address, size, version), so that it is
     taken once even if its clock is wrong. `state` is the source's state after this extract, as
     JSON text, or None. `hints` are what the source said of the table, as JSON text. `refresh` says
-    what the file's landing takes the place of.
+    what the file's landing takes the place of; `gone` that nothing comes in its place: the file has
+    no rows, and its table was dropped.
     `sha256` in hex, `landed_at` in Unix seconds.
     """
 
@@ -65,6 +66,7 @@ class Slip:
     more: bool = False
     hints: str | None = None
     refresh: Refresh | None = None
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class LedgerFile:
 
     `load_id` is the load that brought it in. `outcome` is `loaded`, `refused` (set aside whole),
     `replayed` (rows of it came out of quarantine; `sha256` is then that of the quarantine file) or
-    `retired` (a refresh took its rows away, and a rebuild leaves them out).
+    `retired` (its rows were dropped or refreshed away, and a rebuild leaves them out).
     rows = loaded + dropped + quarantined. `landed_at` in Unix seconds.
     """
 
@@ -163,7 +165,7 @@ class RunFinding:
 class RunRecord:
     """One row of `_penstock_runs` with its steps: what one run of one pipeline did, and how it ended.
 
-    `command` is `run`, `rebuild` or `replay`; `attempt` counts from 1 where a run is tried again.
+    `command` is `run`, `rebuild`, `replay` or `drop`; `attempt` counts from 1 where a run is tried again.
     `status` is `loaded`, `nothing_new`, `refused`, `failed` or `stopped`. `error` has no secrets in it.
     Nothing that loads or decides reads a record. Instants are UTC.
     """

@@ -1,40 +1,29 @@
 """Plugins, jobs and schedules of a project file, in the shape that `meltano.yml` gives them.
 
 A plugin that an environment names again is laid over the one of that name: mappings merge, all else
-replaces. `inherited` follows `inherit_from`; nothing here knows what a setting means.
+replaces. `lineage` follows `inherit_from`; nothing here knows what a setting means.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from enum import StrEnum
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from penstock.errors import ProjectError, suggest
-from penstock.project import short, words
+from penstock.project import words
 from penstock.project.base import Names, Spec
 from penstock.project.nodes import Node, overlay
 from penstock.schema.faults import either
+from penstock.singer.definition import PluginKind
 
 # Any throughout: what a setting holds is the plugin's own business.
 
 _FREE = {"minProperties": 0}
 
 
-class PluginKind(StrEnum):
-    """What a plugin does, by the word for one of its kind."""
-
-    EXTRACTOR = "extractor"
-    LOADER = "loader"
-    UTILITY = "utility"
-    MAPPER = "mapper"
-
-    @property
-    def plural(self) -> str:
-        """The key below `plugins` that lists plugins of this kind."""
-        return "utilities" if self is PluginKind.UTILITY else f"{self.value}s"
+KINDS = (PluginKind.EXTRACTORS, PluginKind.LOADERS, PluginKind.UTILITIES, PluginKind.MAPPERS)
 
 
 class PluginSettingSpec(Spec):
@@ -195,18 +184,18 @@ class PluginsSpec(Spec):
 
     @model_validator(mode="after")
     def _distinct(self) -> PluginsSpec:
-        for kind in PluginKind:
-            words.distinct(kind, (p.name for p in self.of(kind)), at=(kind.plural,))
+        for kind in KINDS:
+            words.distinct(kind.singular, (p.name for p in self.of(kind)), at=(kind.value,))
         return self
 
     def of(self, kind: PluginKind) -> tuple[PluginSpec, ...]:
         """The plugins of one kind."""
-        found: tuple[PluginSpec, ...] = getattr(self, kind.plural)
+        found: tuple[PluginSpec, ...] = getattr(self, kind.value, ())
         return found
 
     def all(self) -> Iterator[tuple[PluginKind, PluginSpec]]:
         """Every plugin with its kind."""
-        for kind in PluginKind:
+        for kind in KINDS:
             yield from ((kind, plugin) for plugin in self.of(kind))
 
 
@@ -245,11 +234,6 @@ class ScheduleSpec(Spec):
     """Variables to run it with."""
 
 
-PluginLists = Annotated[
-    PluginsSpec, BeforeValidator(short.nothing, json_schema_input_type=PluginsSpec | None)
-]
-
-
 # ------------------------------------------------------------------------------------ looking up
 
 
@@ -263,7 +247,7 @@ def find_plugin(
             return found, plugin
     names = [p.name for _, p in known]
     raise ProjectError(
-        f"the project has no {kind or 'plugin'} `{name}`",
+        f"the project has no {kind.singular if kind else 'plugin'} `{name}`",
         expected=either(names) if names else None,
         hint=suggest(name, names) or f"`penstock add {name}` adds it",
     )
@@ -283,23 +267,6 @@ def lineage(plugins: PluginsSpec, kind: PluginKind, plugin: PluginSpec) -> list[
             raise ProjectError("plugins inherit from each other", found=names)
         chain.append(known[above])
     return chain
-
-
-def inherited(chain: list[PluginSpec]) -> PluginSpec:
-    """What a plugin is with everything that it inherits; its own words win, mappings merge."""
-    merged: dict[str, Any] = {}
-    for plugin in reversed(chain):
-        said = {name: getattr(plugin, name) for name in plugin.model_fields_set}
-        for name, value in said.items():
-            merged[name] = _merged(merged.get(name), value)
-    merged["name"], merged["inherit_from"] = chain[0].name, chain[-1].inherit_from
-    return PluginSpec.model_construct(set(merged), **merged)
-
-
-def _merged(below: Any, above: Any) -> Any:
-    if isinstance(below, Mapping) and isinstance(above, Mapping):
-        return {**below, **{k: _merged(below.get(k), v) for k, v in above.items()}}
-    return above
 
 
 # -------------------------------------------------------------------------------- environments

@@ -427,6 +427,10 @@ class ProjectFile(Spec):
     """The pipelines by name; more may lie in `pipelines/*.yml`."""
     default_environment: Annotated[str, AfterValidator(words.name)] | None = None
     """The environment to apply where none is asked for."""
+    env: Annotated[dict[str, Any], Field(json_schema_extra={"minProperties": 0})] = Field(
+        default_factory=dict
+    )  # Any: texts, numbers and truth values
+    """Variables that plugins are started with."""
     plugins: PluginsSpec = Field(default_factory=PluginsSpec)
     """Singer taps and targets, and other programs, as `meltano.yml` lists them."""
     jobs: tuple[JobSpec, ...] = ()

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from typing import BinaryIO
 
 from penstock.errors import RefusedError
-from penstock.gate.arrival import DUPLICATE
+from penstock.gate.arrival import DUPLICATE, ArrivalRules
 from penstock.gate.verdict import Action, Finding
 from penstock.ledger import Commit, Facts, LedgerFile, LedgerLoad, Slip, Waiting, landing_order, reconcile
 from penstock.report.facts import FileDone, FileFinding, Phase, PhaseDone, PhaseStarted, TableResult
 from penstock.run.fates import Fates
-from penstock.run.flow import Flow, last_landing
+from penstock.run.flow import Flow, TableFlow, last_landing
 from penstock.run.load import Draft, Job, Pass, look_at_head, open_landed
 from penstock.run.shape import Shape, with_children
 from penstock.run.shelf import Shelf
@@ -281,11 +281,14 @@ def jobs_of(flow: Flow, shelf: Shelf, files: Sequence[Waiting]) -> list[Job]:
     for name, table in tables.items():
         if table.disposition.strategy is Strategy.SCD2:
             tables[name] = replace(table, disposition=replace(table.disposition, at=at))
-    return [Job(w, tables[w.table], _seen(shelf.slip(w))) for w in files]
+    return [_job(w, tables[w.table], shelf.slip(w)) for w in files]
 
 
-def _seen(slip: Slip | None) -> Mapping[str, DataType]:
-    return hints_from_json(slip.hints).seen if slip is not None and slip.hints is not None else {}
+def _job(file: Waiting, table: TableFlow, slip: Slip | None) -> Job:
+    if slip is not None and slip.gone:
+        return Job(file, replace(table, arrival=ArrivalRules(), volume=None), gone=True)
+    seen = hints_from_json(slip.hints).seen if slip is not None and slip.hints is not None else {}
+    return Job(file, table, seen)
 
 
 def _has_work(fates: Fates, forget: Sequence[str] | None) -> bool:

@@ -43,10 +43,14 @@ class TableFlow:
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """How a producer's records are written: the extension, and the bytes from which a file is closed."""
+    """How a producer's records are written: the extension, and the bytes from which a file is closed.
+
+    `gone` says that what lands without rows tells that its table is dropped.
+    """
 
     extension: str = "jsonl.gz"
     file_bytes: int = 1 << 28
+    gone: bool = False
 
 
 @dataclass(frozen=True)

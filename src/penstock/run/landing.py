@@ -89,9 +89,11 @@ class Making:
             self._make_room()
 
     def _add_nothing(self, block: Block) -> None:
-        """A table that takes each landing for the whole of it is emptied by an empty file."""
-        there = block.table in self._open or block.table in self._done
-        if not there and self.flow.table(block.table, block.hints).disposition.by_landing:
+        """A table that takes each landing for the whole of it, or is refreshed, is emptied by an empty file."""
+        there = {*self._open, *self._done, *self._parts}
+        if block.table in there:
+            return
+        if self.refresh is not None or self.flow.table(block.table, block.hints).disposition.by_landing:
             self._next(block.table, lambda: _Lines(block.table, self.flow.landing.extension))
 
     def finish(self, state: str | None) -> dict[str, str]:
@@ -170,7 +172,14 @@ class Making:
             part = 0 if part is None else part + 1
             key = land_key(flow.dataset, table, self.landed_at, file.extension, part)
         slip = Slip(
-            key, "", 0, self.landed_at, state=state, hints=self._said(table, file.seen), refresh=self.refresh
+            key,
+            "",
+            0,
+            self.landed_at,
+            state=state,
+            hints=self._said(table, file.seen),
+            refresh=self.refresh,
+            gone=flow.landing.gone,
         )
         flow.land.replace(slip_key(key), slip_bytes(slip))
         try:

@@ -47,12 +47,14 @@ ID_DIGITS = 16
 class Job:
     """A file on its way through a load, with what earlier passes found out about it.
 
-    `seen` are types that its source said its values have.
+    `seen` are types that its source said its values have. One that is `gone` tells that its table is
+    dropped: no table is made for it.
     """
 
     waiting: Waiting
     flow: TableFlow
     seen: Mapping[str, DataType] = field(default_factory=dict)
+    gone: bool = False
     tally: Tally = field(default_factory=Tally)
     selection: Selection = field(default_factory=Selection)
     rejects: RejectFile | None = None
@@ -136,9 +138,18 @@ class Pass:
         for table in in_key_order(by_table):
             group = by_table[table]
             shape = Shape(group[0].flow, self.facts.tables)
+            if all(job.gone for job in group):
+                self._look_through(shape, group)
+                continue
             draft.shapes[table] = shape
             draft.written[table] = self._table(draft, shape, group)
         return draft
+
+    def _look_through(self, shape: Shape, jobs: list[Job]) -> None:
+        """Read files that have no rows, for what the ledger says of them."""
+        for number, job in enumerate(jobs):
+            for _ in self._file(shape, job, number, KeyBook([])):
+                raise BugError("a file that tells of a dropped table has rows", where=job.key)
 
     def _table(self, draft: Draft, shape: Shape, jobs: list[Job]) -> int:
         self._bring_keys(draft.transaction, shape)
