@@ -26,7 +26,9 @@ from penstock.schema.contract import Mode
 from penstock.schema.disposition import Order, Strategy, WriteMode
 from penstock.schema.nesting import NestingMode
 
-Detection = Literal["timestamp", "iso_timestamp", "iso_date", "large_integer", "wei_to_double"]
+Detection = Literal[
+    "timestamp", "iso_timestamp", "iso_date", "large_integer", "hexbytes_to_text", "wei_to_double"
+]
 
 
 class LayersSpec(Spec):
