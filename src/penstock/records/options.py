@@ -5,7 +5,7 @@ Each wraps the reader of a format and changes only what the table is asked to gr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, BinaryIO
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from penstock.records.cast import cast_text, widen
 from penstock.records.chunk import Chunk, Format, Growth, Parsed
 from penstock.records.detect import Detection, as_detected, detect
+from penstock.records.text import is_blob
 from penstock.schema import types as t
 from penstock.schema.arrow import arrow_schema
 from penstock.schema.contract import Contract
@@ -57,7 +58,7 @@ class Detecting(_Wrapped):
         """As the inner reader; a column whose values all follow a convention gets its type."""
         found = self.inner.parse(chunk, table, contract)
         if not isinstance(found, Growth):
-            return found
+            return self._in_hex(chunk, table, contract) or found
         known = {c.name: c for c in table.columns}
         fresh = [n for n in found.seen if n not in known or known[n].type == t.NULL]
         followed = [n for n in found.seen if n not in fresh and not known[n].declared]
@@ -72,6 +73,27 @@ class Detecting(_Wrapped):
         bare = replace(table, columns=tuple(c for c in table.columns if c.name not in followed))
         raw = _as_asked(self.inner, chunk, bare, contract, dict.fromkeys(followed, t.NULL))
         return found if raw is None else _detected(table, raw, followed) or found
+
+    def _in_hex(self, chunk: Chunk, table: Table, contract: Contract) -> Parsed | None:
+        """The rows with bytes as the text that was detected; None if there are none in a column of text.
+
+        Text holds bytes too, in another spelling: no growth tells of them.
+        """
+        if Detection.HEXBYTES_TO_TEXT not in self.chosen:
+            return None
+        texts = {c.name for c in table.columns if c.type == t.TEXT and not c.declared}
+        raw = _without(texts, self.inner, chunk, table, contract)
+        blobs = {n for n in texts if raw is not None and is_blob(raw.batch.schema.field(n).type)}
+        raw = _without(blobs, self.inner, chunk, table, contract)
+        return None if raw is None else _detected(table, raw, sorted(blobs))
+
+
+def _without(names: Set[str], inner: Format, chunk: Chunk, table: Table, contract: Contract) -> Parsed | None:
+    """The chunk as rows in which some columns have the types that they come with; None for no columns."""
+    if not names:
+        return None
+    bare = replace(table, columns=tuple(c for c in table.columns if c.name not in names))
+    return _as_asked(inner, chunk, bare, contract, dict.fromkeys(names, t.NULL))
 
 
 def _detected(table: Table, parsed: Parsed, names: Sequence[str]) -> Parsed | None:
