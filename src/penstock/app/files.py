@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from penstock.errors import NotFoundError, ProjectError
-from penstock.project.load import DOTENV, PROJECT_FILES, parse_project
+from penstock.project.load import DOTENV, ENVIRONMENT, PROJECT_FILES, parse_project
 from penstock.project.loaded import LoadedProject
+from penstock.project.meltano import MELTANO_FILE, include_paths, parse_meltano
 from penstock.project.metadata import add_metadata, metadata_files
 from penstock.project.spec import Project
 
@@ -22,12 +23,15 @@ def load_project(
     """The project in `start` or the nearest folder above it, with its lines, secrets and metadata.
 
     `start` is a folder or the project file itself; without it the search begins in the working
-    folder. `env` stands for the variables of the process.
+    folder. `env` stands for the variables of the process. A folder with a `meltano.yml` and no project
+    file is a project, too.
     Raises: NotFoundError when there is no project; ProjectError telling everything that is wrong.
     """
     file = find_project(start)
     root = file.parent
     files = {file.name: _text(file, file.name)}
+    if file.name == MELTANO_FILE:
+        return _load_meltano(files, root, environment, os.environ if env is None else env)
     folder = root / PIPELINES
     if folder.is_dir():
         found = sorted(p for p in folder.iterdir() if p.suffix in (".yml", ".yaml") and p.is_file())
@@ -39,6 +43,18 @@ def load_project(
     texts = {n: _text(path, n) for n, path in named.items() if path.is_file()}
     models = [n for n, path in named.items() if ":" in n and not path.is_file()]
     return add_metadata(loaded, texts | {n: _model(n, root) for n in models})
+
+
+def _load_meltano(
+    files: dict[str, str], root: Path, environment: str | None, env: Mapping[str, str]
+) -> LoadedProject:
+    for glob in include_paths(files[MELTANO_FILE]):
+        for path in sorted(p for p in root.glob(glob) if p.is_file()):
+            name = path.relative_to(root).as_posix()
+            files.setdefault(name, _text(path, name))
+    if (root / DOTENV).is_file():
+        files[DOTENV] = _text(root / DOTENV, DOTENV)
+    return parse_meltano(files, root, environment, env, ENVIRONMENT)
 
 
 def read_project(start: Path | None = None, environment: str | None = None) -> Project:
@@ -59,6 +75,8 @@ def find_project(start: Path | None = None) -> Path:
         if len(found) > 1:
             names = " and ".join(p.name for p in found)
             raise ProjectError("a folder can hold one project", where=str(folder), found=names)
+        if not found and (folder / MELTANO_FILE).is_file():
+            found = [folder / MELTANO_FILE]
         if found:
             return found[0]
     raise NotFoundError(

@@ -106,20 +106,21 @@ def _set(at: Any, step: Step, value: Any, path: Sequence[Step]) -> None:
         where = ".".join(s if isinstance(s, str) else s[1] for s in path)
         kind = "a list" if isinstance(step, tuple) else "a mapping"
         raise ProjectError(f"`{where}` cannot be set: what is above it is not {kind}")
+    items: Any = at
     if isinstance(step, str):
         if value is _GONE:
-            del at[step]
+            del items[step]
         else:
-            at[step] = value
+            items[step] = value
         return
-    place = next((i for i, item in enumerate(at) if _below([item], step) is not None), None)
+    place = next((i for i, item in enumerate(items) if _below([item], step) is not None), None)
     if value is _GONE:
         assert place is not None
-        del at[place]
+        del items[place]
     elif place is None:
-        at.append(value)
+        items.append(value)
     else:
-        at[place] = value
+        items[place] = value
 
 
 def _rewritten(text: str, path: Sequence[Step], value: Any) -> str:

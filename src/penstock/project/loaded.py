@@ -23,7 +23,8 @@ class LoadedProject:
     """A project with what was learnt while reading it.
 
     `metadata` holds the tables of the metadata files by their path as the project writes it,
-    `digest` changes whenever a file, the environment or a variable does.
+    `digest` changes whenever a file, the environment or a variable does. `notes` say what of the files
+    was left out.
     """
 
     project: Project
@@ -31,6 +32,7 @@ class LoadedProject:
     digest: str
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     metadata: Mapping[str, Table] = field(default_factory=dict, repr=False)
+    notes: tuple[str, ...] = ()
 
     def where_of(self, path: Path) -> str:
         """The place of a value for people: `penstock.yml:31 (pipelines.open_data)`."""
