@@ -278,7 +278,10 @@ _ABOUT_KINDS = {
     "array": SettingKind.ARRAY,
     "object": SettingKind.OBJECT,
 }
-_SECRET_ENDINGS = ("password", "secret", "token", "api_key", "private_key", "passphrase", "credentials")
+_SECRET_ENDINGS = (
+    "password", "secret", "secrets", "token", "tokens", "api_key", "app_keys", "access_key", "private_key",
+    "passphrase", "credentials", "credentials_json", "sqlalchemy_url",
+)  # fmt: skip
 _SDK_OWN = frozenset({"stream_maps", "stream_map_config", "faker_config", "batch_config"})
 
 
