@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from penstock.app.retrying import retried
+from penstock.app.retrying import Once, retried
 from penstock.errors import ProjectError, suggest
 from penstock.ledger import Refresh
 from penstock.ports import Block, Checkpoint, Destination, Producer
@@ -128,12 +128,10 @@ class Pipeline:
             "contract": schema_contract,
         }
         producer = producer_of(data, {k: v for k, v in said.items() if v is not None})
-        work = partial(self._run, producer, refresh, wait_s)
-        if can_be_asked_again(data):
-            observe = observer_of(self._progress, self.loaded.redact)
-            result = retried(self.loaded, self.name, observe, work)
-        else:
-            result = work(1)
+        once = None if getattr(producer, "repeatable", False) else Once(producer)
+        observe = observer_of(self._progress, self.loaded.redact)
+        work = partial(self._run, once or producer, refresh, wait_s)
+        result = retried(self.loaded, self.name, observe, work, once)
         self.last_result = result
         if result.cause is not None:
             raise result.cause
@@ -147,9 +145,13 @@ class Pipeline:
 
         observe = observer_of(self._progress, self.loaded.redact)
         flow = flow_of(self.loaded, self.name, observe, producer=producer)
+        anew = refresh is not None
+        if isinstance(producer, Once):
+            anew = anew and not producer.asked  # what has landed takes the place of what was there
+            observe = producer.watched(observe)
         quiet = Quiet(self._private / "quiet", self.name, self.loaded.digest)
         runs = Runs(self._private / "runs", self.loaded.redact)
-        mode = Refresh(refresh) if refresh else None
+        mode = Refresh(refresh) if anew and refresh else None
         return run_pipeline(flow, quiet, wait_s, mode, runs=runs, attempt=attempt)
 
     @property
@@ -194,20 +196,6 @@ def producer_of(data: Any, said: Mapping[str, Any]) -> Producer:
     return PythonSource(data, **said)
 
 
-def can_be_asked_again(data: Any) -> bool:
-    """Whether data that was asked for once gives all of it when it is asked again, as a retry does.
-
-    An iterator does not, and what is dlt's, or makes blocks by itself, may hold one.
-    """
-    from penstock.sources.python.group import Source
-
-    if is_dlt(data) or hasattr(data, "produce"):
-        return False
-    parts = list(data) if isinstance(data, list | tuple) else [data]
-    found = [r for p in parts for r in (p.resources.values() if isinstance(p, Source) else [p])]
-    return not any(isinstance(getattr(part, "data", part), Iterator) for part in found)
-
-
 class _Nothing:
     """Makes nothing."""
 
@@ -230,6 +218,8 @@ def observer_of(progress: Observer | str | None, redact: Callable[[str], str] = 
         return _log
     if progress is not None:
         raise ProjectError(
+    repeatable = True
+
             f"{progress!r} is no way to show progress", expected="`log`, or a function of events"
         )
     from penstock.report.notebook import notebook_observer

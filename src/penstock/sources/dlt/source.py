@@ -12,7 +12,7 @@ replaces them has filled, so that they are emptied when it has nothing more.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +24,7 @@ from dlt.common.configuration.specs import ConfigSectionContext, known_sections
 from dlt.common.json import json
 from dlt.common.pipeline import StateInjectableContext
 from dlt.extract import DltResource
+from dlt.extract import DltSource as Source
 from dlt.extract.decorators import SourceInjectableContext, SourceSchemaInjectableContext
 from dlt.extract.extract import data_to_sources
 from dlt.extract.pipe_iterator import PipeIterator
@@ -72,6 +73,11 @@ class DltSource:
                 raise RefusedError(f"`{name}` is not a hint", hint=suggest(name, _HINTS))
         self.nesting = nesting
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether it gives everything when it is asked once more; an iterator has been read by then."""
+        return not _has_iterator(self.what)
+
     def produce(self, state: str | None) -> Iterator[Block | Checkpoint]:
         """The rows of all selected resources, then the state after them.
 
@@ -83,6 +89,7 @@ class DltSource:
         with told():
             sources = self._sources(known)
         for source in sources:
+            _refuse_exhausted(source)
             yield from _run(source, known, filled, self.nesting)
         said = {**known, _TABLES: filled} if filled else known
         yield Checkpoint(_text(said))
@@ -133,6 +140,28 @@ class DltSource:
                 )
             return self.what
         return self.what(**self.arguments)
+
+
+def _refuse_exhausted(source: Any) -> None:
+    if source.exhausted:
+        raise RefusedError(
+            f"the source `{source.name}` of dlt has given its rows already",
+            hint="make its resources of the functions that make their iterators",
+        )
+
+
+def _has_iterator(what: Any) -> bool:
+    """Whether something that dlt runs holds an iterator, which gives its rows a single time."""
+    if isinstance(what, list | tuple):
+        return any(_has_iterator(part) for part in what)
+    if isinstance(what, Source):
+        return any(_has_iterator(resource) for resource in what.resources.values())
+    if not isinstance(what, DltResource):
+        return isinstance(what, Iterator | AsyncIterator)
+    pipe = what._pipe
+    while pipe.has_parent:
+        pipe = pipe.parent
+    return isinstance(pipe.gen, Iterator | AsyncIterator)
 
 
 def _text(state: dict[str, Any]) -> str:

@@ -174,7 +174,7 @@ class Lane:
         return iter(made)
 
     def _open(self) -> Any:
-        return self._function()() if self.resource.call is not None else self.resource.data
+        return self._function()() if self.resource.call is not None else self.resource.read()
 
     # ------------------------------------------------------------------------------------- cursor
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Self, Unpack, cast
 
@@ -53,6 +53,7 @@ class Resource:
         self.tables: frozenset[str] | None = None
         self.version = 0
         self._steps: list[Step] = []
+        self._read = False
         self._incremental: Incremental[Any] | None = None
         self._check()
         if self.call is not None and self.call.cursor_parameter is not None:
@@ -77,6 +78,23 @@ class Resource:
     def is_transformer(self) -> bool:
         """Whether it takes items from another resource."""
         return self.transformer
+
+    @property
+    def is_iterator(self) -> bool:
+        """Whether its data gives its rows a single time."""
+        return self.call is None and isinstance(self.data, Iterator | AsyncIterator | Awaitable)
+
+    def read(self) -> Any:
+        """The data. Raises: RefusedError for an iterator that was read to its end, or by another run."""
+        if self.is_iterator:
+            if self._read or getattr(self.data, "gi_frame", self) is None:
+                raise RefusedError(
+                    f"{self.where} has given its rows already",
+                    found=f"a {type(self.data).__name__} that was read",
+                    hint="make the resource of the function that makes the iterator",
+                )
+            self._read = True
+        return self.data
 
     @property
     def table_name(self) -> Any:

@@ -39,6 +39,12 @@ class PythonSource:
             self.source.defaults.over(resource.template).over(self.hints).check(resource.where)
 
     def produce(self, state: str | None) -> Iterator[Block | Checkpoint]:
+    @property
+    def repeatable(self) -> bool:
+        """Whether it gives everything when it is asked once more; an iterator has been read by then."""
+        selected = self.source.selected_resources.values()
+        return not any(feeder.is_iterator for resource in selected for feeder in _line(resource))
+
         """Everything that the selected resources give, beginning from `state`.
 
         Blocks have up to 5,000 rows. A checkpoint is given at the end if there is state, and at
@@ -79,10 +85,8 @@ class PythonSource:
         memory = load(state)
         names = state_names(self.source.resources.values())
         for resource in self.source.selected_resources.values():
-            feeder: Resource | None = resource
-            while feeder is not None:
+            for feeder in _line(resource):
                 memory["resources"].pop(names[id(feeder)], None)
-                feeder = feeder.parent
         return dump(memory)
 
 
@@ -91,6 +95,14 @@ def _source(what: Any, name: str | None, hints: Template) -> Source:
     if isinstance(what, SourceFunction):
         what = what()
     if isinstance(what, Source):
+def _line(resource: Resource) -> Iterator[Resource]:
+    """A resource, the one that feeds it, and so on."""
+    feeder: Resource | None = resource
+    while feeder is not None:
+        yield feeder
+        feeder = feeder.parent
+
+
         return what if name is None else what.with_name(name)
     parts = what if isinstance(what, list | tuple) and what and not isinstance(what[0], dict) else [what]
     known = (Resource, Source, SourceFunction)
