@@ -14,6 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from penstock.errors import ReconcileError
+from penstock.schema.nesting import part_of
 from penstock.schema.table import Change, Table
 
 FILES_TABLE = "_penstock_files"
@@ -206,6 +207,11 @@ class Facts:
     tables: Mapping[str, Table] = field(default_factory=dict)
     state: Mapping[str, str] = field(default_factory=dict)
     last_load: LedgerLoad | None = None
+
+    @property
+    def whole_tables(self) -> frozenset[str]:
+        """The tables that are not parts of others; those go with them."""
+        return frozenset(n for n, table in self.tables.items() if part_of(table) not in self.tables)
 
     @property
     def done(self) -> frozenset[str]:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from penstock.app.dataset import Dataset
     from penstock.app.shapes import SchemaVersion
+    from penstock.run.drop import Drop
     from penstock.run.flow import Flow
     from penstock.run.pipeline import Work
     from penstock.run.quiet import Quiet
@@ -152,8 +153,13 @@ class Session:
                     planned.append(failed)
         return PlanResult(tuple(planned), quick)
 
-    def rebuild(self, tables: Sequence[str], as_of: datetime | None, observe: Observer) -> RunResult:
-        """Make tables (all if none is named) anew from raw history, as of a landing time if given."""
+    def rebuild(
+        self, tables: Sequence[str], as_of: datetime | None, observe: Observer, *, dropped: bool = False
+    ) -> RunResult:
+        """Make tables (all if none is named) anew from raw history, as of a landing time if given.
+
+        `dropped` brings back what was dropped or refreshed away.
+        """
         from penstock.run.rebuild import rebuild
 
         moment = None if as_of is None else as_of.timestamp()
@@ -162,9 +168,41 @@ class Session:
             chosen = {**self._pipelines_of(tables)}
         results = []
         for name, own in chosen.items():
-            work = partial(rebuild, tables=own, as_of=moment)
+            work = partial(rebuild, tables=own, as_of=moment, dropped=dropped)
             results.append(self._locked(name, observe, "rebuild", work))
         return RunResult(tuple(results))
+
+    def plan_drop(
+        self,
+        pipeline: str,
+        names: Sequence[str],
+        *,
+        state_paths: Sequence[str] = (),
+        state_only: bool = False,
+    ) -> Drop:
+        """What `drop` would drop of a pipeline: tables and resources by name, glob or `re:...`.
+
+        `state_paths` are JSONPaths of further state to reset; `state_only` keeps the tables.
+        Raises: NotFoundError for a name or a path that matches nothing.
+        """
+        from penstock.run.drop import plan_drop
+
+        pipeline_of(self.project, pipeline)
+        with self._still(pipeline, _unheard) as flow:
+            facts = flow.destination.facts(pipeline)
+            return plan_drop(flow, facts, names, state_paths, state_only=state_only)
+
+    def drop(self, what: Drop, observe: Observer, *, wait_s: float = 0) -> PipelineResult:
+        """Drop tables and reset state, in one commit. Raw history keeps the files.
+
+        What waits is loaded before. `penstock.run.drop` says how it is kept.
+        """
+        from penstock.run.drop import drop
+
+        if what.is_nothing:
+            return PipelineResult(what.pipeline, Status.NOTHING_NEW)
+        with self._still(what.pipeline, observe) as flow:
+            return drop(flow, self._quiet(what.pipeline), self._runs, what, wait_s)
 
     # ------------------------------------------------------------------------------ looking
 
@@ -372,6 +410,18 @@ class Session:
         from penstock.app.flows import flow_of
 
         flow = flow_of(self.loaded, name, observe)
+        try:
+            yield flow
+        finally:
+            flow.destination.close()
+
+    @contextmanager
+    def _still(self, name: str, observe: Observer) -> Iterator[Flow]:
+        """A flow whose source is not asked for anything, and need not even be there."""
+        from penstock.app.flows import flow_of
+        from penstock.app.pipeline import producer_of
+
+        flow = flow_of(self.loaded, name, observe, producer=producer_of(None, {}))
         try:
             yield flow
         finally:

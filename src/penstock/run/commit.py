@@ -20,10 +20,10 @@ from penstock.run.shape import Shape, with_children
 from penstock.run.shelf import Shelf
 from penstock.run.staged import put_in_place, stage
 from penstock.run.stream import Bench, Tally
+from penstock.schema.contract import Contract
 from penstock.schema.disposition import Strategy
 from penstock.schema.hints import hints_from_json
 from penstock.schema.table import EMPTY, Change, Table
-from penstock.schema.types import DataType
 
 LOADED = "loaded"
 REFUSED = "refused"
@@ -286,7 +286,7 @@ def jobs_of(flow: Flow, shelf: Shelf, files: Sequence[Waiting]) -> list[Job]:
 
 def _job(file: Waiting, table: TableFlow, slip: Slip | None) -> Job:
     if slip is not None and slip.gone:
-        return Job(file, replace(table, arrival=ArrivalRules(), volume=None), gone=True)
+        return Job(file, replace(table, contract=Contract(), arrival=ArrivalRules(), volume=None), gone=True)
     seen = hints_from_json(slip.hints).seen if slip is not None and slip.hints is not None else {}
     return Job(file, table, seen)
 

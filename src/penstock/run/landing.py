@@ -89,7 +89,7 @@ class Making:
             self._make_room()
 
     def _add_nothing(self, block: Block) -> None:
-        """A table that takes each landing for the whole of it, or is refreshed, is emptied by an empty file."""
+        """An empty file empties a table that is refreshed, or takes each landing for the whole of it."""
         there = {*self._open, *self._done, *self._parts}
         if block.table in there:
             return

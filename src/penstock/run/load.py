@@ -141,8 +141,9 @@ class Pass:
             if all(job.gone for job in group):
                 self._look_through(shape, group)
                 continue
-            draft.shapes[table] = shape
             draft.written[table] = self._table(draft, shape, group)
+            if shape.holding.columns:  # without any, no table was made
+                draft.shapes[table] = shape
         return draft
 
     def _look_through(self, shape: Shape, jobs: list[Job]) -> None:

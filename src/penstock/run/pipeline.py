@@ -25,7 +25,6 @@ from penstock.run.journal import Journal
 from penstock.run.produce import Made, produce, remember
 from penstock.run.quiet import Quiet
 from penstock.run.recording import Recording, Runs
-from penstock.run.shape import with_children
 from penstock.run.shelf import Shelf, other_bytes
 from penstock.run.staged import recover
 from penstock.run.stream import Bench
@@ -43,16 +42,17 @@ def run_pipeline(
     refresh: Refresh | None = None,
     *,
     runs: Runs | None = None,
+    command: str = "run",
     attempt: int = 1,
 ) -> PipelineResult:
     """Run a pipeline once, and say what happened; errors of ours are in the result.
 
     `wait_s` (seconds) is how long to wait for a lock that another run holds. `refresh` asks a
-    producer for everything once more, in place of what was loaded. `runs` keeps the run's record;
-    `attempt` is its number where a run is tried again.
+    producer for everything once more, in place of what was loaded. `runs` keeps the run's record, under
+    the name of the `command`; `attempt` is its number where a run is tried again.
     """
     steps = partial(_drain_extract_drain, refresh=refresh)
-    return _run(Recording(flow, runs, attempt=attempt), steps, quiet, wait_s)
+    return _run(Recording(flow, runs, command, attempt), steps, quiet, wait_s)
 
 
 def work_on(flow: Flow, command: str, runs: Runs | None, work: Work) -> PipelineResult:
@@ -265,13 +265,7 @@ def refresh_of(shelf: Shelf, group: Sequence[Waiting]) -> Refresh | None:
 def refreshed(facts: Facts, group: Sequence[Waiting], mode: Refresh) -> list[str]:
     """The tables whose rows a landing takes the place of."""
     tables = {w.table for w in group}
-    return sorted(tables | whole_tables(facts) if mode is Refresh.DROP_SOURCES else tables)
-
-
-def whole_tables(facts: Facts) -> frozenset[str]:
-    """The tables that are not parts of others; those go with them."""
-    parts = {part for name in facts.tables for part in with_children([name], facts.tables) if part != name}
-    return frozenset(facts.tables.keys() - parts)
+    return sorted(tables | facts.whole_tables if mode is Refresh.DROP_SOURCES else tables)
 
 
 def clear(flow: Flow, shelf: Shelf, facts: Facts, key: str) -> None:

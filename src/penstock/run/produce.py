@@ -14,6 +14,9 @@ from penstock.run.commit import load_row
 from penstock.run.flow import Flow, needs_whole_landings
 from penstock.run.landing import Making
 
+NO_STATE = "{}"
+"""The state of a source that has forgotten everything."""
+
 
 @dataclass(frozen=True, slots=True)
 class Made:
@@ -36,7 +39,7 @@ def produce(
 
     At each checkpoint what was made so far is landed for good, unless it belongs to a table that takes
     each landing for the whole of something: then all of it is one landing. With `refresh` it begins
-    anew, and the landing takes the place of what was there.
+    anew, and the landing takes the place of what was there, though nothing may come.
     Raises: what the producer raises; what was landed before the last checkpoint stays.
     """
     pa.set_memory_pool(pa.system_memory_pool())  # gives back what the producer lets go of
@@ -57,12 +60,17 @@ def produce(
             if not whole and not making.is_empty:
                 landed |= making.finish(state)
                 making, kept = Making(flow, making.landed_at + 1, taken), state
+        if refresh is Refresh.DROP_SOURCES and making.is_empty:
+            for table in sorted(flow.destination.facts(flow.pipeline).whole_tables):
+                making.add(Block(table, []))
         if not making.is_empty:
-            landed |= making.finish(state)
+            landed |= making.finish(state if state is not None or refresh is None else NO_STATE)
             kept = state
     finally:
         making.drop()
     flow.observe(PhaseDone(flow.pipeline, Phase.LAND, flow.now() - began))
+    if refresh is not None and not landed and state is None:
+        state = NO_STATE
     return Made(landed, state if state != kept else None)
 
 

@@ -9,7 +9,7 @@ from penstock.ledger import RETIRED, Facts, landing_order
 from penstock.run.commit import REFUSED, Loader
 from penstock.run.flow import Flow
 from penstock.run.journal import Journal
-from penstock.run.pipeline import load_groups, whole_tables
+from penstock.run.pipeline import load_groups
 from penstock.run.shelf import Shelf
 from penstock.run.staged import recover
 from penstock.run.stream import Bench
@@ -24,18 +24,20 @@ def rebuild(
     *,
     tables: Sequence[str] | None,
     as_of: float | None,
+    dropped: bool = False,
 ) -> None:
     """Drop tables and load their files again, in one commit. Called with the lock held.
 
     `tables` None means all, and one that holds parts of rows means the table of the rows. `as_of`
     (Unix seconds) leaves out files that landed later, which the next run loads. Where landings must
-    not share a load, each landing is a commit of its own.
+    not share a load, each landing is a commit of its own. Files that were dropped or refreshed away are
+    left out unless they are asked for as `dropped`.
     """
     recover(flow, facts)
     shelf = Shelf(flow)
-    everything = {*whole_tables(facts), *(w.table for w in shelf.found.values())}
+    everything = {*facts.whole_tables, *(w.table for w in shelf.found.values())}
     chosen = {_whole(facts, table) for table in tables} if tables is not None else everything
-    gone = {f.key for f in facts.files if f.outcome == RETIRED}
+    gone = {f.key for f in facts.files if f.outcome == RETIRED and not dropped}
     files = [
         replace(w, in_land=False)
         for w in sorted(shelf.found.values(), key=landing_order)
@@ -46,7 +48,7 @@ def rebuild(
         f
         for f in facts.files
         if f.table in chosen
-        and (f.outcome == RETIRED or (f.outcome == REFUSED and shelf.found.get(f.key) is None))
+        and (f.key in gone or (f.outcome == REFUSED and shelf.found.get(f.key) is None))
     ]
     groups = load_groups(flow, shelf, files) or [[]]
     journal.drained += len(files)

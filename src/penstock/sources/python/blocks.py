@@ -60,14 +60,19 @@ class Blocks:
         for table in list(self._buffers):
             yield from self._flush(table)
 
-    def empty(self, lane: Lane) -> Iterator[Block]:
-        """A block without rows for a table that is to be replaced, and for which nothing came."""
+    def empty(self, lane: Lane, *, anew: bool) -> Iterator[Block]:
+        """A block without rows for a table that is to be replaced, and for which nothing came.
+
+        All tables are if the source begins `anew`.
+        """
         table = lane.table
         if is_function(table) or table in self._given or not _wanted(lane, table):
             return
         hints = lane.hints(table, None)
         written = hints.disposition if hints is not None else None
-        if written is None:
+        if anew:
+            yield Block(table, [], hints)
+        if anew or written is None:
             return
         retires = written.strategy is Strategy.SCD2 and not written.merge_key
         replaces = written.mode is WriteMode.REPLACE and not written.overwrite
