@@ -14,7 +14,7 @@ later, with the same names, goes on where the program left off.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ from penstock.sources.dlt import is_dlt
 
 if TYPE_CHECKING:
     from penstock.app.dataset import Dataset
+    from penstock.run.drop import Drop
 
 # Any throughout: what a program hands over is looked at when it runs
 
@@ -153,6 +154,24 @@ class Pipeline:
         runs = Runs(self._private / "runs", self.loaded.redact)
         mode = Refresh(refresh) if anew and refresh else None
         return run_pipeline(flow, quiet, wait_s, mode, runs=runs, attempt=attempt)
+
+    def drop(
+        self, *names: str, state_paths: Sequence[str] = (), state_only: bool = False, wait_s: float = 0
+    ) -> Drop:
+        """Drop tables and forget the state of resources, by name, glob or `re:...`, in one commit.
+
+        `state_paths` are JSONPaths of further state to forget; `state_only` keeps the tables. Raw
+        history keeps what it has. Returns: what was dropped.
+        Raises: NotFoundError for what matches nothing; the error that stopped it.
+        """
+        from penstock.app.session import Session
+
+        session = Session(self.loaded)
+        what = session.plan_drop(self.name, names, state_paths=state_paths, state_only=state_only)
+        result = session.drop(what, observer_of(self._progress, self.loaded.redact), wait_s=wait_s)
+        if result.cause is not None:
+            raise result.cause
+        return what
 
     @property
     def state(self) -> str | None:

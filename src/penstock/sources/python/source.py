@@ -32,6 +32,7 @@ class PythonSource:
         self, what: Any, *, name: str | None = None, resources: Sequence[str] = (), **hints: Any
     ) -> None:
         self.hints = from_words(hints, "hints of the run")
+        self._anew = False
         self.source = _source(what, name, self.hints)
         if resources:
             self.source = self.source.with_resources(*resources)
@@ -75,13 +76,17 @@ class PythonSource:
             yield from blocks.flush()
             for lane in flow.lanes.values():
                 if lane.selected:
-                    yield from blocks.empty(lane)
+                    yield from blocks.empty(lane, anew=self._anew)
         kept = dump(memory)
         if kept is not None or state is not None:
             yield Checkpoint(kept)
 
     def restart(self, state: str | None) -> str | None:
-        """The state without that of the selected resources and of those that feed them."""
+        """The state without that of the selected resources and of those that feed them.
+
+        From then on a table for which nothing comes has a block without rows, for it is refreshed.
+        """
+        self._anew = True
         memory = load(state)
         names = state_names(self.source.resources.values())
         for resource in self.source.selected_resources.values():
