@@ -145,11 +145,11 @@ class Pipeline:
         from penstock.run.recording import Runs
 
         observe = observer_of(self._progress, self.loaded.redact)
-        flow = flow_of(self.loaded, self.name, observe, producer=producer)
         anew = refresh is not None
         if isinstance(producer, Once):
             anew = anew and not producer.asked  # what has landed takes the place of what was there
             observe = producer.watched(observe)
+        flow = flow_of(self.loaded, self.name, observe, producer=producer)
         quiet = Quiet(self._private / "quiet", self.name, self.loaded.digest)
         runs = Runs(self._private / "runs", self.loaded.redact)
         mode = Refresh(refresh) if anew and refresh else None
@@ -218,6 +218,8 @@ def producer_of(data: Any, said: Mapping[str, Any]) -> Producer:
 class _Nothing:
     """Makes nothing."""
 
+    repeatable = True
+
     def produce(self, state: str | None) -> Iterator[Block | Checkpoint]:  # noqa: ARG002 - the port's
         """Nothing."""
         return iter(())
@@ -237,8 +239,6 @@ def observer_of(progress: Observer | str | None, redact: Callable[[str], str] = 
         return _log
     if progress is not None:
         raise ProjectError(
-    repeatable = True
-
             f"{progress!r} is no way to show progress", expected="`log`, or a function of events"
         )
     from penstock.report.notebook import notebook_observer

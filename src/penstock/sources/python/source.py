@@ -39,13 +39,13 @@ class PythonSource:
         for resource in self.source.resources.values():
             self.source.defaults.over(resource.template).over(self.hints).check(resource.where)
 
-    def produce(self, state: str | None) -> Iterator[Block | Checkpoint]:
     @property
     def repeatable(self) -> bool:
         """Whether it gives everything when it is asked once more; an iterator has been read by then."""
         selected = self.source.selected_resources.values()
         return not any(feeder.is_iterator for resource in selected for feeder in _line(resource))
 
+    def produce(self, state: str | None) -> Iterator[Block | Checkpoint]:
         """Everything that the selected resources give, beginning from `state`.
 
         Blocks have up to 5,000 rows. A checkpoint is given at the end if there is state, and at
@@ -95,11 +95,6 @@ class PythonSource:
         return dump(memory)
 
 
-def _source(what: Any, name: str | None, hints: Template) -> Source:
-    """The source that `what` is or makes."""
-    if isinstance(what, SourceFunction):
-        what = what()
-    if isinstance(what, Source):
 def _line(resource: Resource) -> Iterator[Resource]:
     """A resource, the one that feeds it, and so on."""
     feeder: Resource | None = resource
@@ -108,6 +103,11 @@ def _line(resource: Resource) -> Iterator[Resource]:
         feeder = feeder.parent
 
 
+def _source(what: Any, name: str | None, hints: Template) -> Source:
+    """The source that `what` is or makes."""
+    if isinstance(what, SourceFunction):
+        what = what()
+    if isinstance(what, Source):
         return what if name is None else what.with_name(name)
     parts = what if isinstance(what, list | tuple) and what and not isinstance(what[0], dict) else [what]
     known = (Resource, Source, SourceFunction)
