@@ -336,20 +336,24 @@ def _setting_of(name: str, schema: Mapping[str, Any], required: bool) -> Setting
 
 
 def _kind_of(schema: Mapping[str, Any]) -> SettingKind:
-    """The kind behind a JSON Schema: of several types the one that can say most wins."""
+    """The kind behind a JSON Schema; `options` for what may be of several types, or of any."""
     said = schema.get("type")
     types = {said} if isinstance(said, str) else set(said or ())
     for branch in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
-        inner = branch.get("type")
+        inner = branch.get("type") if isinstance(branch, Mapping) else branch  # some list types bare
         types |= {inner} if isinstance(inner, str) else set(inner or ())
-    if types & {"string"} and schema.get("format") in ("date-time", "date"):
+    if "string" in types and schema.get("format") in ("date-time", "date"):
         return SettingKind.DATE
-    order = ("object", "array", "string", "number", "integer", "boolean")
-    return next((_ABOUT_KINDS[t] for t in order if t in types), SettingKind.STRING)
+    types -= {"null"}
+    return _ABOUT_KINDS.get(types.pop(), SettingKind.OPTIONS) if len(types) == 1 else SettingKind.OPTIONS
+
+
+def _has_const(branch: Any) -> bool:
+    return isinstance(branch, Mapping) and "const" in branch
 
 
 def _options_of(schema: Mapping[str, Any]) -> tuple[Option, ...]:
-    consts = [(b.get("const"), b.get("title")) for b in schema.get("oneOf", ()) if "const" in b]
+    consts = [(b.get("const"), b.get("title")) for b in schema.get("oneOf", ()) if _has_const(b)]
     values = [(v, None) for v in schema.get("enum", ())]
     return tuple(Option(str(v), label) for v, label in (consts or values) if v is not None)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from ast import literal_eval
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -308,15 +309,35 @@ def _array(value: Any) -> list[Any]:
     if isinstance(value, str):
         text = value.strip()
         if text.startswith("["):
-            return list(json.loads(text))
+            return list(_literal(text))
         return [part.strip() for part in text.split(",")] if text else []
     if isinstance(value, list | tuple):
         return list(value)
     return [value]
 
 
+def _literal(text: str) -> Any:
+    """JSON, or the same with single quotes as Python writes it."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        try:
+            return literal_eval(text)
+        except SyntaxError as error:
+            raise ValueError(text) from error
+
+
+def _any(value: Any) -> Any:
+    """The value of a setting of any type: a text that is JSON is what it says."""
+    if not isinstance(value, str):
+        return _plain(value)
+    if value.strip() not in ("true", "false") and value.strip()[:1] not in ("[", "{"):
+        return value
+    return _literal(value.strip())
+
+
 def _object(value: Any) -> dict[str, Any]:
-    found = json.loads(value) if isinstance(value, str) else value
+    found = _literal(value.strip()) if isinstance(value, str) else value
     if not isinstance(found, Mapping):
         raise TypeError(found)
     return dict(found)
@@ -338,13 +359,14 @@ _READERS: Mapping[SettingKind, Any] = dict.fromkeys(SettingKind, _text) | {
     SettingKind.OBJECT: _object,
     SettingKind.DATE: _date,
     SettingKind.HIDDEN: _plain,
-    SettingKind.OPTIONS: _plain,
+    SettingKind.OPTIONS: _any,
 }
 _EXPECTED: Mapping[SettingKind, str] = dict.fromkeys(SettingKind, "a text") | {
     SettingKind.INTEGER: "a whole number",
     SettingKind.DECIMAL: "a number",
     SettingKind.BOOLEAN: "`true` or `false`",
     SettingKind.ARRAY: "a list, as JSON or with commas",
+    SettingKind.OPTIONS: "a value, or JSON",
     SettingKind.OBJECT: "a JSON object",
     SettingKind.DATE: "a date or an instant of ISO 8601, such as 2020-01-31 or 2020-01-31T00:00:00Z",
 }
