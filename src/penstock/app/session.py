@@ -192,6 +192,14 @@ class Session:
             facts = flow.destination.facts(pipeline)
             return plan_drop(flow, facts, names, state_paths, state_only=state_only)
 
+    def plan_drop_all(self, pipeline: str, *, state_only: bool = False) -> Drop:
+        """What dropping all tables and all state of a pipeline would drop."""
+        from penstock.run.drop import plan_drop_all
+
+        pipeline_of(self.project, pipeline)
+        with self._still(pipeline, _unheard) as flow:
+            return plan_drop_all(flow, flow.destination.facts(pipeline), state_only=state_only)
+
     def drop(self, what: Drop, observe: Observer, *, wait_s: float = 0) -> PipelineResult:
         """Drop tables and reset state, in one commit. Raw history keeps the files.
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from penstock.cli.check import check
+from penstock.cli.drop import drop
 from penstock.cli.generate import HELP as GENERATE_HELP
 from penstock.cli.generate import generate
 from penstock.cli.plan import plan
@@ -60,6 +61,7 @@ app.command()(show)
 app.add_typer(schema, name="schema")
 app.add_typer(quarantine, name="quarantine")
 app.command()(rebuild)
+app.command()(drop)
 
 
 def run_command(arguments: Sequence[str], terminal: Terminal) -> int:

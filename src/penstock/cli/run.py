@@ -62,6 +62,9 @@ def rebuild(
         str | None,
         typer.Option("--as-of", metavar="TIME", help="Only what landed by then: 2026-01-31T12:00Z."),
     ] = None,
+    dropped: Annotated[
+        bool, typer.Option("--dropped", help="Also what was dropped, or refreshed away.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     project: options.Project = None,
     environment: options.Environment = None,
@@ -82,7 +85,7 @@ def rebuild(
             terminal.confirm(f"Drop {what} and load again from raw history?")
         with stoppable(terminal) as stop:
             with followed(terminal) as observe:
-                result = session.rebuild(tables or [], moment, stop.watched(observe))
+                result = session.rebuild(tables or [], moment, stop.watched(observe), dropped=dropped)
             tell(terminal, result)
             stop.check(done=True)
     raise typer.Exit(result.exit_code)

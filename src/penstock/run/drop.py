@@ -89,6 +89,13 @@ def plan_drop(
     )
 
 
+def plan_drop_all(flow: Flow, facts: Facts, *, state_only: bool) -> Drop:
+    """All tables, and all of the state."""
+    tables = [] if state_only else sorted(facts.whole_tables)
+    kept = json.loads(facts.state.get(flow.dataset) or NO_STATE)
+    return Drop(flow.pipeline, tuple(_dropped(facts, t) for t in tables), ("$",) if kept else ())
+
+
 def drop(flow: Flow, quiet: Quiet, runs: Runs, what: Drop, wait_s: float = 0) -> PipelineResult:
     """Load what waits, then drop tables and reset state in one commit, and say what happened."""
     dropper = _Dropper([t.table for t in what.tables], what.state)
