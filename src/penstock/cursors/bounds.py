@@ -36,8 +36,10 @@ class Bounds(Protocol):
     lag: Lag | None
 
 
-def function(said: LastValueFunc | str) -> LastValueFunc:
-    """The function that is meant. Raises: RefusedError for a name that is not known."""
+def function(said: LastValueFunc | str | None) -> LastValueFunc:
+    """The function that is meant; `max` if none is. Raises: RefusedError for a name that is not known."""
+    if said is None:
+        return max
     if callable(said):
         return said
     if said in _FUNCS:

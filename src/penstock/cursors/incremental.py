@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Self, TypeVar, get_args
 
@@ -24,6 +25,10 @@ from penstock.errors import RefusedError
 from penstock.schema.jsonpath import JsonPath, parse_path
 
 T = TypeVar("T")
+KEPT: ContextVar[Callable[[str, str], Mapping[str, Any]]] = ContextVar(
+    "penstock_cursors", default=lambda _resource, _path: {}
+)
+"""The state of a cursor of the source that runs, by its resource and path; empty if there is none."""
 PARAMETERS = (
     "cursor_path",
     "initial_value",
@@ -88,7 +93,7 @@ class Incremental(Generic[T]):
         self,
         cursor_path: str = "",
         initial_value: T | None = None,
-        last_value_func: LastValueFunc | str = max,
+        last_value_func: LastValueFunc | str | None = max,
         primary_key: str | Sequence[str] | None = None,
         end_value: T | None = None,
         row_order: Order | None = None,
@@ -110,6 +115,22 @@ class Incremental(Generic[T]):
         self.range_start = range_start
         self.range_end = range_end
         check(self)
+
+    @classmethod
+    def from_existing_state(cls, resource_name: str, cursor_path: str) -> Self:
+        """The cursor of another resource of the source that runs now, as the last run or this one left it.
+
+        It reads: what it is asked for moves nothing. Raises: RefusedError if there is no such state.
+        """
+        kept = KEPT.get()(resource_name, cursor_path)
+        if "last_value" not in kept:
+            raise RefusedError(
+                f"the resource `{resource_name}` has no state of a cursor `{cursor_path}`",
+                hint="ask inside of the function of a resource of the same source, when that one has run",
+            )
+        made = cls(cursor_path, decode(kept["initial_value"]))
+        made._run = made.bind(resource_name, dict(kept))._run
+        return made
 
     # ------------------------------------------------------------------------------ before a run
 
@@ -311,6 +332,12 @@ class Incremental(Generic[T]):
 
 
 def _tuple(said: Sequence[str] | None) -> tuple[str, ...] | None:
+    if callable(said):
+        raise RefusedError(
+            "the `primary_key` of an incremental is a function",
+            expected="names of columns, the same for all rows",
+            hint="leave it out: without a key, rows are told apart by all of their values",
+        )
     return None if said is None else tuple(said)
 
 

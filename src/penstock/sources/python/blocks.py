@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from penstock.errors import PenstockError, RefusedError
+from penstock.errors import RefusedError
 from penstock.ports import Block
 from penstock.schema.disposition import Strategy, WriteMode
 from penstock.sources.python.chunk import ROOM, Chunk
-from penstock.sources.python.failure import failure
 from penstock.sources.python.lane import Lane
 from penstock.sources.python.mark import FileImport
 from penstock.sources.python.template import is_function
@@ -136,12 +135,7 @@ def _name(lane: Lane, table: Any, item: Any) -> str:
     """The table of an item. Raises: RefusedError if the function gives no name."""
     if not is_function(table):
         return str(table)
-    try:
-        name = table(item)
-    except PenstockError:
-        raise
-    except Exception as error:
-        raise failure(lane.resource.name, error) from error
+    name = lane.ask(table, item)
     if not isinstance(name, str) or not name:
         raise RefusedError(
             "`table_name` gave no name for a row", where=lane.where, found=repr(name), expected="text"

@@ -61,6 +61,11 @@ def resource() -> Resource:
     return _running().resource
 
 
+def resource_metrics() -> dict[str, Any]:
+    """What the resource that runs now counts for itself: its `custom_metrics`. Raises: RefusedError."""
+    return _running().resource.custom_metrics
+
+
 def _running() -> Running:
     running = RUNNING.get(None)
     if running is None:

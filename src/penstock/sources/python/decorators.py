@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
 from penstock.errors import RefusedError
-from penstock.sources.python.group import SourceFunction
+from penstock.sources.python.group import FIFO, SourceFunction
 from penstock.sources.python.hint_words import ResourceWords
 from penstock.sources.python.resource import Resource
 from penstock.sources.python.template import from_words
@@ -160,6 +160,7 @@ def source(
     contract: Any = None,
     root_key: bool = False,
     parallelized: bool = False,
+    next_item_mode: str = FIFO,
     **unused: Any,
 ) -> Callable[[Callable[..., Any]], SourceFunction]:
     """As a decorator with arguments."""
@@ -180,25 +181,29 @@ def source(
     contract: Any = None,
     root_key: bool = False,
     parallelized: bool = False,
+    next_item_mode: str = FIFO,
     **unused: Any,
 ) -> SourceFunction | Callable[[Callable[..., Any]], SourceFunction]:
     """Make a function that returns or yields resources give a `Source`, with or without arguments.
 
     `max_table_nesting` and `contract` hold for resources that say nothing else. `root_key` is
     taken and not used: child tables always know their root. So are `spec` and `section`.
+    `next_item_mode`: resources run one after the other (`fifo`), or each gives a page or up to 5,000
+    rows in turn (`round_robin`).
     Raises: RefusedError for an unknown word.
     """
     for word in unused:
         if word not in _UNUSED:
             raise RefusedError(
                 f"`{word}` is no option of a source",
-                expected="name, max_table_nesting, contract, root_key, parallelized",
+                expected="name, max_table_nesting, contract, root_key, parallelized, next_item_mode",
             )
     options = {
         "max_table_nesting": max_table_nesting,
         "contract": schema_contract if contract is None else contract,
         "root_key": root_key,
         "parallelized": parallelized,
+        "next_item_mode": next_item_mode,
     }
 
     def make(function: Any) -> SourceFunction:

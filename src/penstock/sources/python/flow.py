@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from typing import Any
@@ -32,9 +33,11 @@ class Flow:
         names: Mapping[int, str] | None = None,
         before: Template | None = None,
         after: Template | None = None,
+        in_turn: bool = False,
     ) -> None:
         self._workers = workers
         self._options: dict[str, Any] = {"source": source, "state": state, "workers": workers}
+        self._in_turn = in_turn
         self._before, self._after = before or Template(), after or Template()
         self._names = state_names(resources) if names is None else names
         self.lanes: dict[int, Lane] = {}
@@ -46,7 +49,8 @@ class Flow:
     def resumable(self) -> bool:
         """Whether another run may begin at a checkpoint in the middle of this one."""
         parallel = sum(head.resource.parallelized for head in self.heads) > 1
-        return not parallel and all(lane.resumable for lane in self.lanes.values())
+        mixed = parallel or (self._in_turn and len(self.heads) > 1)
+        return not mixed and all(lane.resumable for lane in self.lanes.values())
 
     def _lane(self, resource: Resource) -> Lane:
         known = self.lanes.get(id(resource))
@@ -63,17 +67,33 @@ class Flow:
         return lane
 
     def run(self) -> Generator[Given, None, None]:
-        """What the selected resources give, each in its order; the parallel ones run side by side."""
+        """What the selected resources give, each in its order; the parallel ones run side by side.
+
+        The others run one after the other, or give a page or a run of rows in turn.
+        """
+        trees = deque(self._trees())
+        try:
+            while trees:
+                if not self._in_turn:
+                    yield from trees[0]
+                    trees.popleft()
+                elif (given := next(trees[0], None)) is None:
+                    trees.popleft()
+                else:
+                    yield given
+                    trees.rotate(-1)
+        finally:
+            for tree in trees:
+                tree.close()
+
+    def _trees(self) -> Iterator[Generator[Given, None, None]]:
         parallel = [head for head in self.heads if head.resource.parallelized]
         beside = parallel if len(parallel) > 1 else []
         for head in self.heads:
             if head not in beside:
-                yield from self._tree(head)
+                yield self._tree(head)
             elif head is beside[0]:
-                makes: list[Callable[[], Generator[Given, None, None]]] = [
-                    partial(self._tree, h) for h in beside
-                ]
-                yield from self._workers.merge(makes)
+                yield self._workers.merge([partial(self._tree, h) for h in beside])
 
     def settle(self) -> None:
         """Write what all cursors have come to into the state, in the middle of a run."""

@@ -6,10 +6,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from penstock.errors import NotFoundError, RefusedError, suggest
+from penstock.schema.table import Table
 from penstock.sources.python.resource import Resource, as_resource
 from penstock.sources.python.template import Template
 
 # Any throughout: functions and hints are users'
+
+FIFO, ROUND_ROBIN = "fifo", "round_robin"
+_ELSEWHERE = {
+    "run": "no pipeline is active by itself, say pipeline(...).run(source)",
+    "state": "ask current.source_state() inside of a resource, or pipeline.state",
+    "schema": "discover_schema() gives what is declared, pipeline.dataset() what was loaded",
+    "exhausted": "an iterator that was read is refused when it runs",
+}
 
 
 class Resources(Mapping[str, Resource]):
@@ -17,6 +26,11 @@ class Resources(Mapping[str, Resource]):
 
     def __init__(self) -> None:
         self._by_name: dict[str, Resource] = {}
+
+    def __setitem__(self, name: str, resource: Resource) -> None:
+        """Take a resource in, under a name that is its own from then on."""
+        self._by_name.pop(name, None)
+        self.add(resource if resource.name == name else resource.with_name(name))
 
     def add(self, *resources: Resource) -> None:
         """Take resources in; one whose name is taken gets a name of its own, not a table of its own."""
@@ -74,8 +88,14 @@ class Source:
         max_table_nesting: int | None = None,
         contract: Any = None,
         root_key: bool = False,
+        next_item_mode: str = FIFO,
     ) -> None:
+        if next_item_mode not in (FIFO, ROUND_ROBIN):
+            raise RefusedError(
+                f"`{next_item_mode}` is no order of resources", expected=f"{FIFO} or {ROUND_ROBIN}"
+            )
         self.name = name
+        self.next_item_mode = next_item_mode
         self.max_table_nesting = max_table_nesting
         self.contract = contract
         self.root_key = root_key
@@ -86,6 +106,16 @@ class Source:
     def defaults(self) -> Template:
         """What holds for every resource that says nothing else."""
         return Template(max_table_nesting=self.max_table_nesting, contract=self.contract)
+
+    @property
+    def schema_contract(self) -> Any:
+        """The contract of resources that say nothing else."""
+        return self.contract
+
+    @schema_contract.setter
+    def schema_contract(self, said: Any) -> None:
+        """For resources that say nothing else."""
+        self.contract = said
 
     @property
     def selected_resources(self) -> dict[str, Resource]:
@@ -122,6 +152,33 @@ class Source:
                 resource.parallelize()
         return self
 
+    def decompose(self, strategy: str) -> list[Source]:
+        """Parts that can run one by one: `none` is one part, `scc` one for the resources that hang together.
+
+        Raises: RefusedError for another word.
+        """
+        if strategy not in ("none", "scc"):
+            raise RefusedError(f"`{strategy}` is no way to take a source apart", expected="none or scc")
+        if strategy == "none":
+            return [self]
+        heads: dict[int, list[str]] = {}
+        for name, resource in self.selected_resources.items():
+            heads.setdefault(id(_head(resource)), []).append(name)
+        return [self.with_resources(*names) for names in heads.values()]
+
+    def discover_schema(self, item: Any = None) -> dict[str, Table]:
+        """The tables that the hints of the selected resources declare, by name; `item` as a row, if given.
+
+        Hints that are functions of a row need one: resources whose table is such a function are left out
+        without. Raises: RefusedError.
+        """
+        found = [
+            resource.compute_table_schema(item)
+            for resource in self.selected_resources.values()
+            if item is not None or not resource.template.dynamic
+        ]
+        return {table.name: table for table in found}
+
     def clone(self, name: str | None = None) -> Source:
         """A copy that can be changed on its own."""
         return Source(
@@ -130,6 +187,7 @@ class Source:
             max_table_nesting=self.max_table_nesting,
             contract=self.contract,
             root_key=self.root_key,
+            next_item_mode=self.next_item_mode,
         )
 
     def with_name(self, name: str) -> Source:
@@ -139,6 +197,8 @@ class Source:
     def __getattr__(self, name: str) -> Resource:
         if name.startswith("_") or name == "resources":
             raise AttributeError(name)
+        if name in _ELSEWHERE and name not in self.resources:
+            raise AttributeError(f"a source has no `{name}`: {_ELSEWHERE[name]}")
         return getattr(self.resources, name)  # type: ignore[no-any-return]  # a resource, by its name
 
     def __iter__(self) -> Iterator[Any]:

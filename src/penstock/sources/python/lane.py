@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Itera
 from contextvars import Context, copy_context
 from typing import Any
 
-from penstock.cursors.incremental import Incremental
+from penstock.cursors.incremental import KEPT, Incremental
 from penstock.errors import PenstockError, RefusedError
 from penstock.schema.hints import Hints
 from penstock.sources.python.chunk import ROOM, Chunk, Intake
@@ -48,6 +48,8 @@ class Lane:
         self.head = resource.parent is None
         self.where = resource.where
         self.cursor: Incremental[Any] | None = None
+        self.metrics: dict[str, Any] = {}
+        resource.custom_metrics = self.metrics
         self._memory: dict[str, Any] = {}
         self._state = state
         self._workers = workers
@@ -59,6 +61,8 @@ class Lane:
         self._template = self._whole_template()
         self._context: Context = copy_context()
         self._context.run(RUNNING.set, Running(source, key, resource, state))
+        self._context.run(KEPT.set, self._kept)
+        self._asking = self._context.copy()
         self._bind()
         self._prepared: Callable[..., Any] | None = None
         self._waiting = self.intake()
@@ -188,6 +192,11 @@ class Lane:
         key = () if callable(key) else names(key) or self._key_of_columns()
         self.cursor = cursor.bind(self.resource.name, self._memory, key)
 
+    def _kept(self, resource: str, path: str) -> Mapping[str, Any]:
+        """The state of a cursor of this source."""
+        found: dict[str, dict[str, Any]] = self._state["resources"].get(resource, {}).get(CURSORS, {})
+        return found.get(path, {})
+
     def _key_of_columns(self) -> tuple[str, ...]:
         if self._template.dynamic:
             return ()
@@ -195,6 +204,18 @@ class Lane:
         return hints.declared.primary_key if hints is not None else ()
 
     # -------------------------------------------------------------------------------------- hints
+
+    def ask(self, function: Callable[..., Any], *args: Any) -> Any:
+        """What a user's function says of the table; it may ask for what runs now.
+
+        Raises: PenstockError that names the resource.
+        """
+        try:
+            return self._asking.run(function, *args)
+        except PenstockError:
+            raise
+        except Exception as error:
+            raise failure(self.resource.name, error) from error
 
     @property
     def table(self) -> Any:
@@ -218,12 +239,7 @@ class Lane:
         if table not in self._hints:
             variant = table in self._variants or table in self.resource.variants
             template = self._variant(table) if variant else self._template
-            try:
-                self._hints[table] = template.hints(table, self.where, row)
-            except PenstockError:
-                raise
-            except Exception as error:
-                raise failure(self.resource.name, error) from error
+            self._hints[table] = self.ask(template.hints, table, self.where, row)
         return self._hints[table]
 
     def _variant(self, table: str) -> Template:

@@ -75,27 +75,27 @@ def make_nested_hints(**hints: Any) -> Template:
 
 
 def with_file_import(
-    path: str | Path,
-    format: str | None = None,  # noqa: A002  # the word that dlt's users know
-    item_count: int | None = None,
+    file_path: str | Path,
+    file_format: str | None = None,
+    items_count: int | None = None,
     hints: Template | None = None,
 ) -> Marked:
     """A file that is taken as it is, without reading it here. Its extension says its format.
 
     Raises: RefusedError for a format that is not known or is not that of the extension.
     """
-    path = Path(path)
+    path = Path(file_path)
     suffixes = [s for s in path.suffixes if s not in _COMPRESSED]
     found = suffixes[-1][1:] if suffixes else ""
-    if found not in FORMATS or (format is not None and format != found):
+    if found not in FORMATS or (file_format is not None and file_format != found):
         raise RefusedError(
             "the file's extension does not say its format" if found not in FORMATS else "the formats differ",
             where=str(path),
-            found=f"format {format!r}" if format else None,
+            found=f"format {file_format!r}" if file_format else None,
             expected=", ".join(f".{f}" for f in FORMATS),
             hint="give the file the extension of what it holds",
         )
-    return Marked(FileImport(path, item_count or None), Mark(hints=hints))
+    return Marked(FileImport(path, items_count or None), Mark(hints=hints))
 
 
 def checkpoint() -> Whole:

@@ -10,9 +10,20 @@ from typing import Any, Self, Unpack, cast
 
 from penstock.cursors.incremental import Incremental
 from penstock.errors import RefusedError
+from penstock.schema.table import Table
 from penstock.sources.python.call import call_of
 from penstock.sources.python.hint_words import HintWords
-from penstock.sources.python.steps import Filter, Increment, ItemStep, Limit, Map, Step, YieldMap, with_mark
+from penstock.sources.python.steps import (
+    Count,
+    Filter,
+    Increment,
+    ItemStep,
+    Limit,
+    Map,
+    Step,
+    YieldMap,
+    with_mark,
+)
 from penstock.sources.python.template import Template, from_words
 from penstock.sources.python.values import is_table
 
@@ -54,6 +65,7 @@ class Resource:
         self.version = 0
         self._steps: list[Step] = []
         self._read = False
+        self.custom_metrics: dict[str, Any] = {}
         self._incremental: Incremental[Any] | None = None
         self._check()
         if self.call is not None and self.call.cursor_parameter is not None:
@@ -117,6 +129,16 @@ class Resource:
         self.apply_hints(write=said)
 
     @property
+    def schema_contract(self) -> Any:
+        """The contract as it was said; None: not said."""
+        return self.template.contract
+
+    @schema_contract.setter
+    def schema_contract(self, said: Any) -> None:
+        """As `apply_hints` does."""
+        self.apply_hints(contract=said)
+
+    @property
     def max_table_nesting(self) -> int | None:
         """To which depth nested data becomes columns and child tables; None: not said."""
         depth: int | None = self.template.max_table_nesting
@@ -137,6 +159,20 @@ class Resource:
     def requires_args(self) -> bool:
         """Whether it must be called before it can run."""
         return self.call is not None and self.call.problem(self._incremental) is not None
+
+    @property
+    def args_bound(self) -> bool:
+        """Whether it has its arguments, or takes none."""
+        return self.call is None or self.call.bound or not self.call.signature.parameters
+
+    def compute_table_schema(self, item: Any = None) -> Table:
+        """The table as the hints declare it; for an `item`, if they are functions of one.
+
+        Raises: RefusedError.
+        """
+        name = self.table_name(item) if self.template.dynamic else self.table_name
+        hints = self.template.hints(name, self.where, item)
+        return hints.declared if hints is not None else Table(name)
 
     def __repr__(self) -> str:
         fed = f", data_from={self.parent.name!r}" if self.parent is not None else ""
@@ -203,6 +239,10 @@ class Resource:
         """`[…] | transformer`: data feeds the transformer."""
         return Resource(data, f"{self.name}_items", Template()) | self
 
+    def pipe_data_from(self, data_from: Resource) -> None:
+        """Feed this very transformer from a resource. Raises: RefusedError if it is none."""
+        self._feed_from(data_from)
+
     def _feed_from(self, parent: Any) -> None:
         if not self.transformer:
             raise RefusedError(f"{self.where} takes no items", hint="only a transformer can be piped into")
@@ -234,6 +274,17 @@ class Resource:
         if isinstance(item_transform, Incremental):
             return self._set_incremental(item_transform)
         return self._insert(ItemStep(with_mark(item_transform, self.where)), insert_at)
+
+    def add_metrics(self, metrics_f: Callable[..., Any], insert_at: int | None = None) -> Self:
+        """Look at each item as it came, with its mark and a mapping to count in: `custom_metrics`.
+
+        The function is `f(item_or_page, mark, metrics)`; each run begins with an empty mapping.
+        """
+        return self._insert(Count(metrics_f), insert_at)
+
+    def set_incremental(self, incremental: Any) -> Self:
+        """Use this cursor, or one with these parameters. Raises: RefusedError for what is none."""
+        return self._set_incremental(incremental)
 
     def add_limit(
         self, max_items: int | None = None, max_time: float | None = None, count_rows: bool = False
@@ -340,7 +391,7 @@ class Resource:
 
     # ------------------------------------------------------------------------------------- copies
 
-    def with_name(self, name: str) -> Self:
+    def with_name(self, name: str, section: str | None = None) -> Self:  # noqa: ARG002 - taken, not used
         """A copy with another name, which has state of its own, as has the resource that feeds it."""
         made = self.clone()
         made.name = name

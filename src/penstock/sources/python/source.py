@@ -9,7 +9,7 @@ from typing import Any
 from penstock.ports import Block, Checkpoint
 from penstock.sources.python.blocks import Blocks
 from penstock.sources.python.flow import Flow
-from penstock.sources.python.group import Source, SourceFunction, clones, state_names
+from penstock.sources.python.group import ROUND_ROBIN, Source, SourceFunction, clones, state_names
 from penstock.sources.python.memory import dump, load
 from penstock.sources.python.resource import Resource, as_resource
 from penstock.sources.python.template import Template, from_words
@@ -64,6 +64,7 @@ class PythonSource:
                 names=state_names(self.source.resources.values()),
                 before=self.source.defaults,
                 after=self.hints,
+                in_turn=self.source.next_item_mode == ROUND_ROBIN,
             )
             with closing(flow.run()) as given:
                 for lane, chunk in given:

@@ -24,6 +24,7 @@ class Site(Protocol):
     """The run of one resource, as its steps see it."""
 
     cursor: Incremental[Any] | None
+    metrics: dict[str, Any]
     head: bool
     where: str
 
@@ -150,6 +151,25 @@ class ItemStep:
                     continue
                 items = [chunk.items] if chunk.page else chunk.items
                 yield from _gathered(site, (self.function(i, chunk.mark) for i in items), chunk.mark)
+
+        return run
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A look at what was yielded as it was yielded, to count in the resource's metrics."""
+
+    function: Callable[[Any, Mark | None, dict[str, Any]], Any]
+    order: ClassVar[int] = 0
+
+    def start(self, site: Site) -> Flow:
+        """The step for one run."""
+
+        def run(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+            for chunk in chunks:
+                for item in [chunk.items] if chunk.page else chunk.items:
+                    self.function(item, chunk.mark, site.metrics)
+                yield chunk
 
         return run
 

@@ -51,7 +51,7 @@ class Workers:
         stream.future = self._executor().submit(lambda: context.run(stream.fill, make))
         return stream
 
-    def merge(self, makes: Sequence[Callable[[], Generator[T, None, None]]]) -> Iterator[T]:
+    def merge(self, makes: Sequence[Callable[[], Generator[T, None, None]]]) -> Generator[T, None, None]:
         """Iterate over several at once; each keeps its order, and none gets far ahead."""
         shared: Queue[tuple[Any, BaseException | None]] = Queue(_PIECES_AHEAD)
         if self._roots is None:
