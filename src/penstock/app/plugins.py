@@ -10,12 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from penstock.errors import NotFoundError
+from penstock.errors import NotFoundError, ProjectError
 from penstock.project.load import DOTENV
 from penstock.project.loaded import LoadedProject
 from penstock.project.meltano import MELTANO_FILE
 from penstock.project.plugins import PluginSpec, find_plugin, lineage
-from penstock.project.variables import parse_dotenv
+from penstock.project.variables import parse_dotenv, redact
 from penstock.singer.bundled import known
 from penstock.singer.definition import (
     Plugin,
@@ -94,6 +94,20 @@ class Plugins:
     def expands(self) -> bool:
         """Whether settings hold `$NAME` still, as those of a `meltano.yml` do."""
         return (self.root / MELTANO_FILE).is_file() and self.loaded.positions.tree.at.file == MELTANO_FILE
+
+    def redact(self, text: str) -> str:
+        """`text` with the secrets of the project and of all plugins' settings masked."""
+        return redact(text, self._secrets)
+
+    @cached_property
+    def _secrets(self) -> frozenset[str]:
+        found = set(self.loaded.secrets)
+        for entry in self.entries():
+            try:
+                found |= self.resolved(entry).secrets()
+            except ProjectError:
+                continue  # a value of the wrong kind; whoever uses the plugin says so
+        return frozenset(found)
 
     # ---------------------------------------------------------------------------- what they are
 

@@ -8,10 +8,13 @@ from typing import Annotated
 import typer
 
 from penstock.cli.check import check
+from penstock.cli.config import HELP as CONFIG_HELP
+from penstock.cli.config import config
 from penstock.cli.drop import drop
 from penstock.cli.generate import HELP as GENERATE_HELP
 from penstock.cli.generate import generate
 from penstock.cli.plan import plan
+from penstock.cli.plugins import add, install, remove
 from penstock.cli.quarantine import quarantine
 from penstock.cli.run import rebuild, run
 from penstock.cli.schema import schema
@@ -61,6 +64,10 @@ app.command()(show)
 app.add_typer(schema, name="schema")
 app.add_typer(quarantine, name="quarantine")
 app.command()(rebuild)
+app.command()(add)
+app.command()(install)
+app.command()(remove)
+app.command(help=CONFIG_HELP, context_settings={"ignore_unknown_options": True})(config)
 app.command()(drop)
 
 

@@ -1,0 +1,67 @@
+"""Whether a plugin works with its configuration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from penstock.app.plugins import Entry, Plugins
+from penstock.errors import RefusedError
+from penstock.singer.catalog import Catalog, parse
+from penstock.singer.definition import PluginKind, missing
+from penstock.singer.selection import EVERYTHING, is_selected, select
+
+# Any throughout: JSON
+
+
+def selected_catalog(
+    plugins: Plugins, entry: Entry, *, refresh: bool = False, say: Callable[[str], None] | None = None
+) -> Catalog:
+    """The catalog of a tap with the project's selection written into it."""
+    extras = plugins.resolved(entry).extras()
+    found = parse(plugins.catalog(entry, refresh=refresh, say=say), f"`{entry.name}`")
+    return select(
+        found,
+        tuple(extras.get("select") or (EVERYTHING,)),
+        extras.get("metadata"),
+        extras.get("schema"),
+        tuple(extras.get("select_filter") or ()),
+    )
+
+
+def needs(plugins: Plugins, entry: Entry) -> list[str]:
+    """The settings that a plugin still needs."""
+    resolved = plugins.resolved(entry)
+    return list(missing(entry.plugin, [n for n, v in resolved.values.items() if v.value is not None]))
+
+
+def try_plugin(plugins: Plugins, entry: Entry, say: Callable[[str], None] | None = None) -> None:
+    """Start an extractor as a run would, until its first record. It succeeds or raises.
+
+    Raises: RefusedError with the last words of the plugin, or for one that is no extractor.
+    """
+    if entry.kind is not PluginKind.EXTRACTORS:
+        raise RefusedError(
+            f"`{entry.name}` is a {entry.kind.singular}, and cannot be tried by itself",
+            expected="an extractor",
+            hint=f"`penstock run` with `{entry.name}` tries it",
+        )
+    from penstock.plugins.ask import test
+
+    resolved = plugins.resolved(entry)
+    tap = plugins.install(entry)
+    catalog: dict[str, Any] | None = None
+    if tap.plugin.can("discover") or tap.plugin.can("catalog") or tap.plugin.can("properties"):
+        chosen = selected_catalog(plugins, entry, say=say)
+        if not any(is_selected(stream) for stream in chosen.streams):
+            raise RefusedError(
+                f"no stream of `{entry.name}` is selected",
+                found=", ".join(map(str, resolved.extras().get("select") or ())) or None,
+                hint=f"`penstock select {entry.name} --list --all` shows what there is",
+            )
+        catalog = chosen.document()
+    given = resolved.extras().get("state")
+    state = json.loads((plugins.root / str(given)).read_text("utf-8")) if given else None
+    env = plugins.process_env(entry, resolved)
+    test(tap, resolved.config(), catalog=catalog, state=state, env=env, cwd=plugins.root, say=say)
