@@ -154,7 +154,7 @@ def test_check(penstock: Penstock, session: ScriptedSession) -> None:
 def test_rebuild(text: str, moment: datetime, penstock: Penstock, session: ScriptedSession) -> None:
     session.answers["rebuild"] = GOOD
     assert penstock("rebuild", "--table", "a", "-t", "b", "--as-of", text).code == 0
-    assert session.asked[1] == ("rebuild", ["a", "b"], moment, {})
+    assert session.asked[1] == ("rebuild", ["a", "b"], moment, {"dropped": False})
 
 
 @pytest.mark.parametrize(("answer", "code", "rebuilt"), [("y\n", 0, True), ("n\n", 1, False)])

@@ -34,7 +34,7 @@ def interrupted(number: int) -> Callable[..., RunResult]:
 def test_a_signal_stops_at_the_next_event(
     penstock: Penstock, session: ScriptedSession, number: signal.Signals, code: int, command: str
 ) -> None:
-    def rebuild(tables: Any, _: Any, observe: Any) -> RunResult:
+    def rebuild(tables: Any, _: Any, observe: Any, **__: Any) -> RunResult:
         return interrupted(number)(tables, observe)
 
     session.answers["run"], session.answers["rebuild"] = interrupted(number), rebuild

@@ -154,11 +154,26 @@ def test_state_without_some_places(paths: list[str], left: Any) -> None:
     assert json.loads(without(STATE, paths) or "") == left
 
 
+def test_what_was_quarantined_of_a_dropped_table_stays_so(tmp_path: Path) -> None:
+    rest = "    tables: {t: {columns: {n: {type: int64, maximum: 1}}}}\n"
+    filled(tmp_path, rest=rest)
+    dropped(tmp_path, "t")
+    project = tmp_path / "penstock.yml"
+    project.write_text(project.read_text().replace("maximum: 1", "maximum: 9"))
+    session = penstock.open_session(tmp_path)
+    assert sum(entry.rows for entry in session.quarantine_list([])) == 1
+    assert session.quarantine_replay([], penstock.ignore).exit_code == 0
+    assert tables(tmp_path) == {"u": 1}
+    assert session.rebuild(["t"], None, penstock.ignore, dropped=True).exit_code == 0
+    assert tables(tmp_path) == {"t": 2, "u": 1}
+
+
 def test_a_pipeline_of_files(tmp_path: Path) -> None:
     """What was dropped is not taken again; a later file is."""
     (tmp_path / "in").mkdir()
     (tmp_path / "penstock.yml").write_text(
-        "name: x\npipelines: {p: {source: {type: filesystem, path: in, min_age_s: 0, tables: {t: '*.jsonl'}}}}\n"
+        "name: x\n"
+        "pipelines: {p: {source: {type: filesystem, path: in, min_age_s: 0, tables: {t: '*.jsonl'}}}}\n"
     )
     session = penstock.open_session(tmp_path)
     (tmp_path / "in" / "1.jsonl").write_text('{"n": 1}\n')

@@ -47,7 +47,7 @@ def drop(
     environment: options.Environment = None,
     json: options.Json = False,
 ) -> None:
-    """Drop tables and forget the state of their resources; raw history keeps the files."""
+    """Drop tables and forget their state; raw history keeps the files."""
     from penstock.cli.opening import opened
 
     terminal: Terminal = context.obj

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from penstock.errors import NotFoundError, RefusedError
 from penstock.layers import parse_key, quarantined_rows_key
-from penstock.ledger import Commit, Facts, LedgerFile, Waiting, reconcile
+from penstock.ledger import RETIRED, Commit, Facts, LedgerFile, Waiting, reconcile
 from penstock.report.facts import Notice
 from penstock.run.commit import Outcome, changed, jobs_of, load_row, tables_of
 from penstock.run.flow import Flow, TableFlow
@@ -109,6 +109,9 @@ def _job(flow: Flow, shelf: Shelf, aside: _Aside) -> Job:
 
 def _is_past(flow: Flow, facts: Facts, key: str) -> bool:
     """Whether a later landing has taken the place of the one that a file's rows belong to."""
+    if any(f.key == key and f.outcome == RETIRED for f in facts.files):
+        flow.observe(Notice(flow.pipeline, f"left in quarantine: its table was dropped since: {key}"))
+        return True
     parts = parse_key(key, flow.dataset)
     if parts is None or flow.table(parts.table, None).disposition.mode is not WriteMode.REPLACE:
         return False
