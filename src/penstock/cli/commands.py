@@ -18,6 +18,7 @@ from penstock.cli.plugins import add, install, remove
 from penstock.cli.quarantine import quarantine
 from penstock.cli.run import rebuild, run
 from penstock.cli.schema import schema
+from penstock.cli.select import select
 from penstock.cli.show import show
 from penstock.cli.start import init
 from penstock.cli.status import status
@@ -68,6 +69,7 @@ app.command()(add)
 app.command()(install)
 app.command()(remove)
 app.command(help=CONFIG_HELP, context_settings={"ignore_unknown_options": True})(config)
+app.command()(select)
 app.command()(drop)
 
 

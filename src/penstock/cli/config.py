@@ -264,11 +264,7 @@ def _lines(rows: list[dict[str, Any]], known: int, entry: Entry, *, everything: 
 
 def _test(terminal: Terminal, writer: Writer, entry: Entry) -> None:
     from penstock.app.plugin_trying import try_plugin
-    from penstock.report.text import faint, good, line
+    from penstock.report.text import good, line
 
-    def say(text: str) -> None:
-        if terminal.follows:
-            terminal.say([line(faint(f"  {text}"))])
-
-    try_plugin(writer.plugins, entry, say)
+    try_plugin(writer.plugins, entry)
     terminal.say([line(good(f"{entry.name} works with this configuration"))])
