@@ -1,0 +1,146 @@
+"""PostgreSQL as a source: Arrow from the wire by ADBC, which reads what COPY gives in binary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import adbc_driver_manager
+import adbc_driver_postgresql.dbapi
+import pyarrow as pa
+
+from penstock.errors import PenstockError, RefusedError
+from penstock.schema import types as t
+from penstock.schema.types import DataType
+from penstock.sources.sql import faults
+from penstock.sources.sql.address import Address
+from penstock.sources.sql.literals import quoted, spelt, text
+from penstock.sources.sql.postgres_catalog import RELATIONS, Described, field_of, relations_of
+from penstock.sources.sql.relation import Field, Found, How, Relation
+
+COPY_BYTES = 8 << 20
+_SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_ORDINARY = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ ONLY"
+_LOGIN = ("password authentication failed", "no password supplied", "no pg_hba.conf entry")
+
+
+class PostgresServer:
+    """A connection to PostgreSQL, read-only and one transaction long: every table at one instant."""
+
+    def __init__(self, address: Address, root: Path, *, snapshot: bool = True) -> None:  # noqa: ARG002
+        self.address = address
+        try:
+            self._connection = adbc_driver_postgresql.dbapi.connect(address.url)
+        except adbc_driver_manager.Error as error:
+            said = str(error).removeprefix("IO: [libpq] ").strip()
+            login = any(words in said for words in _LOGIN)
+            raise (faults.refuse_login if login else faults.unreachable)(address, said) from error
+        with self._telling("the database"):
+            self._execute(_SNAPSHOT if snapshot else _ORDINARY)
+            self._execute("SET LOCAL TimeZone = 'UTC'")
+            self._execute("SET LOCAL IntervalStyle = 'postgres'")
+            self._execute("SET LOCAL extra_float_digits = 1")
+            self._execute("SET LOCAL DateStyle = 'ISO'")
+
+    def relations(self, schemas: Sequence[str]) -> Found:
+        """The tables, partitioned and foreign ones too, and views of some schemas."""
+        with self._telling("the list of tables"):
+            current = self._rows("SELECT current_schema()::text")[0]["current_schema"] or "public"
+            wanted = ", ".join(text(name or current) for name in schemas) or text(current)
+            return Found(relations_of(self._rows(RELATIONS.format(schemas=wanted))), current)
+
+    def describe(self, name: str, query: str) -> Relation:
+        """A query as a relation."""
+        with self._telling(name, own_sql=True), self._cursor() as cursor:
+            schema = cursor.adbc_execute_schema(f"SELECT * FROM ({query}) AS src")
+        fields = tuple(field_of(_described(column)) for column in schema)
+        return Relation("", name, f"({query})", fields)
+
+    def read_as(self, found: Field, kind: DataType) -> Field:
+        """Read as PostgreSQL prints it, then as what is wanted; arrays and rows as JSON."""
+        name = quoted(found.name)
+        if kind == t.BINARY and found.kind == t.BINARY:
+            return found
+        nested = kind == t.JSON or t.is_nested(kind)
+        sql = f"to_jsonb({name})::text" if nested else f"{name}::text"
+        ordered = (kind == t.TEXT and found.kind == t.TEXT) or t.is_numeric(kind)
+        return Field(
+            found.name, kind, found.native, sql, How.TEXT, found.nullable, found.comment,
+            ordered=ordered, collate=found.collate,
+        )  # fmt: skip
+
+    def quote(self, name: str) -> str:
+        """An identifier in double quotes."""
+        return quoted(name)
+
+    def literal(self, value: object) -> str:
+        """A literal of no type of its own: it takes that of the column it is compared with."""
+        return f"'\\x{value.hex()}'" if isinstance(value, bytes) else spelt(value)
+
+    def batches(self, sql: str, fields: Sequence[Field], rows: int) -> Iterator[pa.RecordBatch]:
+        """The rows as they come from the wire, 8 MB of COPY at a time."""
+        del rows, fields  # the driver cuts by bytes and tells the types itself
+        with self._telling("the table", own_sql=True), self._cursor() as cursor:
+            cursor.adbc_statement.set_options(
+                **{adbc_driver_postgresql.StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(COPY_BYTES)}
+            )
+            cursor.execute(sql)
+            yield from cursor.fetch_record_batch()
+
+    def close(self) -> None:
+        """End the transaction and close the connection."""
+        with suppress(adbc_driver_manager.Error):  # a connection that is lost is closed already
+            self._connection.close()
+
+    # ------------------------------------------------------------------------------------- inside
+
+    def _cursor(self) -> Any:  # Any: the driver is untyped
+        return self._connection.cursor()
+
+    def _execute(self, sql: str) -> None:
+        with self._cursor() as cursor:
+            cursor.execute(sql)
+
+    def _rows(self, sql: str) -> list[dict[str, Any]]:
+        with self._cursor() as cursor:
+            cursor.execute(sql)
+            found: list[dict[str, Any]] = cursor.fetch_arrow_table().to_pylist()
+            return found
+
+    @contextmanager
+    def _telling(self, table: str, own_sql: bool = False) -> Iterator[None]:
+        try:
+            yield
+        except adbc_driver_manager.Error as error:
+            raise told(self.address, table, error, own_sql) from error
+        except OSError as error:  # what Arrow makes of the driver's errors in the middle of a stream
+            raise faults.failed(self.address, table, str(error)) from error
+
+
+def told(address: Address, table: str, error: adbc_driver_manager.Error, own_sql: bool) -> PenstockError:
+    """An error of the driver as one of ours, by its SQLSTATE."""
+    said = str(error).partition("\n\nQuery was")[0].partition("[libpq] ")[2] or str(error)
+    state = error.sqlstate or ""
+    if state == "42501":
+        return faults.denied(address, table, said)
+    if state in ("42P01", "42703", "3F000"):
+        return faults.gone(address, table, said, own_sql)
+    if "cannot convert NaN to bigint" in said:
+        return RefusedError(
+            f"a `numeric` column of `{table}` holds NaN",
+            where=address.shown,
+            hint="read it as text: `types: {<column>: text}` at the table of the source",
+        )
+    if state[:2] in ("42", "22", "0A"):
+        return faults.wrong_sql(address, table, said)
+    return faults.failed(address, table, said)
+
+
+def _described(column: pa.Field) -> Described:
+    """A column of a query, by what the driver says of its type."""
+    said = {k.decode(): v.decode() for k, v in (column.metadata or {}).items()}
+    base = said.get("POSTGRESQL:type", "")
+    item = base.removeprefix("_") if base.startswith("_") else None
+    return Described(column.name, base, typmod=int(said.get("POSTGRESQL:typmod", -1)), item=item)
