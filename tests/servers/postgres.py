@@ -11,11 +11,8 @@ import contextlib
 import functools
 import importlib.util
 import itertools
-import os
 import shutil
-import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -26,25 +23,14 @@ from typing import Any
 import psycopg
 import pytest
 
+from servers.guard import free_port, guarded, unprivileged
+
 USER, PASSWORD = "penstock", "s3cret-w0rd"
 PATIENCE_S = 60.0
 _SETTINGS = {
     "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "2GB",
     "max_connections": "40", "shared_buffers": "64MB", "logging_collector": "off", "timezone": "UTC",
 }  # fmt: skip
-# The server is a child of this guard, which stops it when its standard input ends: it cannot outlive a
-# killed test run.
-_GUARD = """
-import signal, subprocess, sys
-user, *argv = sys.argv[1:]
-server = subprocess.Popen(argv, stdin=subprocess.DEVNULL, user=user or None, cwd="/")
-sys.stdin.read()
-server.send_signal(signal.SIGINT)
-try:
-    server.wait(20)
-except subprocess.TimeoutExpired:
-    server.kill()
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,22 +109,17 @@ def _server() -> Postgres:
 
 def start() -> Postgres:
     """A new server in a folder of its own. The caller stops it."""
-    programs, user = _programs(), "nobody" if os.geteuid() == 0 else ""
+    programs, user = _programs(), unprivileged()
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
     if user:
         shutil.chown(folder, user)
     _initialise(programs, folder, user)
     for _ in range(5):
-        port = _free_port()
+        port = free_port()
         settings = [f"-c{name}={value}" for name, value in {**_SETTINGS, "port": str(port)}.items()]
         places = ["-D", str(folder / "data"), "-h", "127.0.0.1", "-k", str(folder)]
         with (folder / "log").open("ab") as log:
-            guard = subprocess.Popen(
-                [sys.executable, "-c", _GUARD, user, str(programs / "postgres"), *places, *settings],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-            )
+            guard = guarded([str(programs / "postgres"), *places, *settings], user, log)
         server = Postgres(folder, port, guard)
         if _answers(server):
             return server
@@ -177,11 +158,6 @@ def _initialise(programs: Path, folder: Path, user: str) -> None:
     )
     if done.returncode:
         raise RuntimeError(f"initdb failed: {done.stderr or done.stdout}")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def _answers(server: Postgres) -> bool:
