@@ -34,4 +34,5 @@ STORES = {
 DESTINATIONS = {
     "duckdb": Part("penstock.destinations.duckdb:DuckDBDestination"),
     "parquet": Part("penstock.destinations.parquet:ParquetDestination"),
+    "singer_target": Part("penstock.destinations.singer_target.destination:SingerTargetDestination", "singer"),
 }

@@ -109,7 +109,7 @@ def destination(value: Any) -> Any:
     """
     if isinstance(value, dict) and len(value) == 1 and "type" not in value:
         [(kind, path)] = value.items()
-        return {"type": kind, "path": path} if kind in DESTINATIONS and isinstance(path, str) else value
+        return _of_kind(kind, path) if kind in DESTINATIONS and isinstance(path, str) else value
     if not isinstance(value, str):
         return value
     kind, colon, rest = value.partition(":")
@@ -122,7 +122,11 @@ def destination(value: Any) -> Any:
     path = rest.removeprefix("//")
     if path.startswith("/"):
         path = path[1:]
-    return {"type": kind, "path": path}
+    return _of_kind(kind, path)
+
+
+def _of_kind(kind: str, path: str) -> dict[str, str]:
+    return {"type": kind, "target" if kind == "singer_target" else "path": path}
 
 
 def _guess(value: str) -> str | None:

@@ -21,6 +21,7 @@ from penstock.gate.verdict import Action, Policy
 from penstock.project import short, words
 from penstock.project.base import Count, Names, Place, Seconds, Spec
 from penstock.project.plugins import JobSpec, PluginsSpec, ScheduleSpec
+from penstock.project.singer_target import SingerTargetSpec
 from penstock.project.sources import FilesystemSpec, SourceSpec
 from penstock.schema.contract import Mode
 from penstock.schema.disposition import Order, Strategy, WriteMode
@@ -69,11 +70,15 @@ class ParquetSpec(Spec):
 
 
 DestinationSpec = Annotated[
-    DuckDBSpec | ParquetSpec,
+    DuckDBSpec | ParquetSpec | SingerTargetSpec,
     Field(discriminator="type"),
     BeforeValidator(
         short.destination,
-        json_schema_input_type=str | DuckDBSpec | ParquetSpec | dict[Literal["duckdb", "parquet"], str],
+        json_schema_input_type=str
+        | DuckDBSpec
+        | ParquetSpec
+        | SingerTargetSpec
+        | dict[Literal["duckdb", "parquet", "singer_target"], str],
     ),
 ]
 

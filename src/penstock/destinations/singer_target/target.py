@@ -1,0 +1,177 @@
+"""A target, ready to be started: its program, its configuration, and what it can do with rows."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from penstock.errors import ProjectError, RefusedError
+from penstock.plugins.ask import about
+from penstock.plugins.environment import Installed, install
+from penstock.project.singer_target import SingerTargetSpec
+from penstock.project.variables import parse_dotenv, redact
+from penstock.schema.disposition import Disposition, Strategy, WriteMode
+from penstock.singer.bundled import known, variants
+from penstock.singer.definition import Plugin, PluginKind, definition_from_about, joined
+from penstock.singer.settings import Layers, resolve
+
+# Any throughout: configurations
+
+HOME = Path(".penstock") / "plugins"
+ACTIVATE = "activate-version"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target of a project. `root` is the project's folder, `secrets` are texts that nobody may see."""
+
+    spec: SingerTargetSpec
+    root: Path
+    installed: Installed
+    config: Mapping[str, Any]
+    secrets: frozenset[str]
+    writes: frozenset[WriteMode]
+
+    @property
+    def name(self) -> str:
+        """What the target is called."""
+        return self.installed.plugin.name
+
+    @property
+    def activates(self) -> bool:
+        """Whether rows have versions, so that those of an older one can be taken away."""
+        return WriteMode.REPLACE in self.writes
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables that it is started with, beside those of this process."""
+        return {**self.installed.env, **self.spec.env}
+
+    def heard(self, line: str) -> None:
+        """Pass on a line that the target wrote to stderr, without secrets."""
+        _log.info("%s: %s", self.name, self.blotted(line))
+
+    def blotted(self, text: str) -> str:
+        """The text without the secrets of the configuration."""
+        return redact(text, self.secrets)
+
+    def stream(self, table: str) -> str:
+        """The stream that the rows of a table are sent as."""
+        return self.spec.streams.get(table, table)
+
+    def refuse(self, table: str, disposition: Disposition) -> None:
+        """Refuse a way of writing that this target has no messages for.
+
+        Raises: RefusedError, with the reason.
+        """
+        reason = _reason(disposition) or self._lacks(disposition.mode)
+        if reason is not None:
+            raise RefusedError(
+                f"`{table}`: `{self.name}` cannot write like this",
+                found=reason,
+                expected=f"write: {' or '.join(sorted(self.writes))}",
+                hint="another way of writing needs a destination that Penstock writes to itself",
+            )
+
+    def _lacks(self, mode: WriteMode) -> str | None:
+        if mode in self.writes or (mode is WriteMode.MERGE and self.spec.without_merge == "append"):
+            return None
+        if mode is WriteMode.REPLACE:
+            return "a replace, which takes a target that activates versions"
+        return "a merge, which takes a target that updates by key; `without_merge: append` would add the rows"
+
+
+def _reason(disposition: Disposition) -> str | None:
+    """Why Singer's messages cannot say what a disposition wants, or None."""
+    merges = disposition.mode is WriteMode.MERGE
+    if merges and disposition.strategy is not Strategy.UPSERT:
+        return f"the strategy `{disposition.strategy}`; Singer's messages know updates by key alone"
+    if merges and disposition.dedup_sort is not None:
+        return "`dedup_sort`; a target keeps the row that came last"
+    if merges and disposition.hard_delete is not None:
+        return "`hard_delete`; Singer's messages cannot delete a row"
+    if merges and disposition.root is not None:
+        return "child tables of a merge; send nested values as they are, with `nesting: native`"
+    if disposition.overwrite:
+        return "`overwrite`; a target replaces all rows of a table or none"
+    return None
+
+
+# ------------------------------------------------------------------------------------ making it
+
+
+def prepare(spec: SingerTargetSpec, root: Path) -> Target:
+    """The target that a project names, installed if need be.
+
+    Raises: NotFoundError, ProjectError for a target that is not there; OutsideError when installing fails.
+    """
+    plugin = plugin_of(spec, root)
+    installed = install(plugin, root / HOME, root)
+    plugin = _described(installed)
+    resolved = resolve(plugin, Layers(override=spec.config, process=os.environ, dotenv=_dotenv(root)))
+    for warning in resolved.warnings:
+        _log.warning("%s", warning)
+    config = resolved.config()
+    if plugin.can("hard-delete") and "hard_delete" not in spec.config:
+        config["hard_delete"] = True  # a replace takes rows away, rather than mark them
+    return Target(spec, root, installed, config, resolved.secrets(), writes_of(plugin, spec.writes, config))
+
+
+def plugin_of(spec: SingerTargetSpec, root: Path) -> Plugin:
+    """The definition of the target that a project names. Raises: NotFoundError for an unknown variant."""
+    kind = PluginKind.LOADERS
+    if spec.pip_url is None and spec.executable is None and _is_program(spec.target, root):
+        name = Path(shlex.split(spec.target)[0]).stem
+        return Plugin(name, kind, executable=spec.target, python=spec.python)
+    named = spec.variant is not None or (spec.pip_url is None and variants(spec.target, kind))
+    plugin = known(spec.target, kind, spec.variant) if named else Plugin(spec.target, kind)
+    said = {k: getattr(spec, k) for k in ("pip_url", "executable", "python") if getattr(spec, k)}
+    return replace(plugin, **said)
+
+
+def writes_of(plugin: Plugin, told: Sequence[str], config: Mapping[str, Any]) -> frozenset[WriteMode]:
+    """What a target can do with rows: as it was `told` in the project, or by the catalogue, or by itself.
+
+    Targets of Singer's SDK update by key if their configuration says so.
+    Raises: ProjectError for a word that is no way of writing.
+    """
+    said = {*(told or plugin.extras.get("writes") or ["append"])}
+    if not told:
+        keyed = config.get("upsert") is True or config.get("load_method") == "upsert"
+        said |= {"merge"} if keyed else set()
+        said |= {"replace"} if plugin.can(ACTIVATE) else set()
+    try:
+        return frozenset(map(WriteMode, said))
+    except ValueError as error:
+        modes = ", ".join(WriteMode)
+        raise ProjectError(f"`{plugin.name}`: {error}", where="writes", expected=modes) from error
+
+
+def _is_program(target: str, root: Path) -> bool:
+    return ("/" in target and "://" not in target) or target.endswith(".py") or (root / target).is_file()
+
+
+def _described(installed: Installed) -> Plugin:
+    """The definition with what the target says of itself; the answer is kept beside the environment."""
+    plugin = installed.plugin
+    if plugin.settings or installed.venv is None:
+        return plugin
+    kept = installed.venv / "about.json"
+    if kept.is_file():
+        said = json.loads(kept.read_text("utf-8"))
+    else:
+        said = about(installed)
+        kept.write_text(json.dumps(said), "utf-8")
+    return joined(plugin, definition_from_about(said, plugin.kind)) if said else plugin
+
+
+def _dotenv(root: Path) -> dict[str, str]:
+    path = root / ".env"
+    return parse_dotenv(path.read_text("utf-8"), str(path)) if path.is_file() else {}
