@@ -141,7 +141,7 @@ def test_a_dataclass_says_its_columns() -> None:
 
 
 def test_a_pydantic_model_says_its_columns_and_bounds() -> None:
-    declared = hints(columns=Item).declared
+    declared = hints(columns=Item, contract="evolve").declared
     assert {c.name: str(c.type) for c in declared.columns} == {
         "id": "int64", "name": "text", "price": "decimal(10,2)", "made_at": "timestamp_tz",
         "changed_at": "null",

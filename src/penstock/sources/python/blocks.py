@@ -8,11 +8,13 @@ from typing import Any
 
 from penstock.errors import RefusedError
 from penstock.ports import Block
+from penstock.schema.contract import Mode
 from penstock.schema.disposition import Strategy, WriteMode
 from penstock.sources.python.chunk import ROOM, Chunk
 from penstock.sources.python.lane import Lane
 from penstock.sources.python.mark import FileImport
 from penstock.sources.python.template import is_function
+from penstock.sources.python.validate import refusals
 from penstock.sources.python.values import pieces
 
 # Any throughout: rows are users' values
@@ -53,6 +55,17 @@ class Blocks:
                     yield from self._rows(lane, name, rows)
             else:
                 yield from self._rows(lane, table, piece)
+
+    def refused(self, lane: Lane) -> Iterator[Block]:
+        """The rows that a resource's model refused, for a table of their own."""
+        validator = lane.validator
+        if validator is None or not validator.refused:
+            return
+        table = lane.resource.name if is_function(lane.table) else lane.table
+        rows = [{"row": r.row, "field": r.field, "reason": r.reason} for r in validator.take()]
+        if validator.mode is Mode.QUARANTINE:
+            hints = refusals(table)
+            yield Block(hints.declared.name, rows, hints)
 
     def flush(self) -> Iterator[Block]:
         """Everything that is held."""

@@ -17,6 +17,7 @@ from penstock.sources.python.memory import State
 from penstock.sources.python.resource import Resource
 from penstock.sources.python.steps import Flow, Limit
 from penstock.sources.python.template import Template
+from penstock.sources.python.validate import validated, validator_of
 from penstock.sources.python.values import is_table
 from penstock.sources.python.workers import Workers
 from penstock.sources.python.writing import names
@@ -66,11 +67,21 @@ class Lane:
         self._bind()
         self._prepared: Callable[..., Any] | None = None
         self._waiting = self.intake()
-        self._flows: list[Flow] = [step.start(self) for step in resource.steps]
+        self.validator = validator_of(self._template, self.where)
+        self._flows = self._started()
         parameters = getattr(resource.data, "__code__", None)
         self._takes_meta = (
             parameters is not None and "meta" in parameters.co_varnames[: parameters.co_argcount]
         )
+
+    def _started(self) -> list[Flow]:
+        """The steps for this run: those that shape rows, the model, then cursor and limit."""
+        steps = self.resource.steps
+        flows = [step.start(self) for step in steps]
+        if self.validator is not None:
+            shaping = next((i for i, step in enumerate(steps) if step.order > 0), len(steps))
+            flows.insert(shaping, validated(self.validator, self.metrics))
+        return flows
 
     # ------------------------------------------------------------------------------------ running
 

@@ -70,17 +70,25 @@ class PythonSource:
                 for lane, chunk in given:
                     if not chunk.whole:
                         yield from blocks.add(lane, chunk)
+                        yield from blocks.refused(lane)
                     elif flow.resumable:
-                        yield from blocks.flush()
+                        yield from self._rest(flow, blocks)
                         flow.settle()
                         yield Checkpoint(dump(memory))
-            yield from blocks.flush()
+            yield from self._rest(flow, blocks)
             for lane in flow.lanes.values():
                 if lane.selected:
                     yield from blocks.empty(lane, anew=self._anew)
         kept = dump(memory)
         if kept is not None or state is not None:
             yield Checkpoint(kept)
+
+    def _rest(self, flow: Flow, blocks: Blocks) -> Iterator[Block]:
+        """Everything that is held back."""
+        yield from blocks.flush()
+        for lane in flow.lanes.values():
+            if lane.selected:
+                yield from blocks.refused(lane)
 
     def restart(self, state: str | None) -> str | None:
         """The state without that of the selected resources and of those that feed them.
