@@ -259,9 +259,12 @@ class Plugins:
             lock_file(entry.plugin, self.root).unlink(missing_ok=True)
             self._about_file(entry.kind, entry.chain).unlink(missing_ok=True)
 
+    def home_name(self, entry: Entry) -> str:
+        """The plugin whose environment this one uses: its parent if nothing is different."""
+        return _origin(entry.chain).name
+
     def _home_of(self, entry: Entry) -> Plugin:
-        """The plugin whose environment this one uses: that of its parent if nothing is different."""
-        return replace(entry.plugin, name=_origin(entry.chain).name)
+        return replace(entry.plugin, name=self.home_name(entry))
 
     # ------------------------------------------------------------------------- asking the taps
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from penstock.app.files import load_project
 from penstock.app.retrying import retried
-from penstock.errors import NotFoundError, ProjectError, RefusedError, suggest
+from penstock.errors import NotFoundError, ProjectError, RefusedError, UsageError, suggest
 from penstock.gate.rules import identifier
 from penstock.ledger import Facts, Refresh, RunRecord
 from penstock.project.loaded import LoadedProject
@@ -39,6 +39,7 @@ from penstock.schema.nesting import part_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from penstock.app.blocks import BlockOptions
     from penstock.app.dataset import Dataset
     from penstock.app.shapes import SchemaVersion
     from penstock.run.drop import Drop
@@ -105,15 +106,22 @@ class Session:
         *,
         wait_s: float = 0,
         refresh: Refresh | None = None,
+        blocks: BlockOptions | None = None,
     ) -> RunResult:
         """Run pipelines (all if none is named), each after those whose files it reads.
 
-        `wait_s` (seconds) is how long to wait for a lock that another run holds. `refresh` asks
+        In place of pipelines, extractors with their loaders may be named, and jobs; `blocks` is what these
+        are told. `wait_s` (seconds) is how long to wait for a lock that another run holds. `refresh` asks
         sources that make records for everything once more, in place of what was loaded.
         Raises: ProjectError when a source to refresh has files, which raw history keeps.
         """
+        if not pipelines and not self.project.pipelines and self._has_plugins:
+            raise UsageError(
+                "it is not said what to run",
+                expected="an extractor and where its data goes, such as `tap-github target-jsonl`, or a job",
+            )
         results = []
-        for name in self._chosen(pipelines):
+        for name in self._chosen(pipelines, blocks):
             if refresh is not None and not isinstance(self.project.pipelines[name].source, MakerSpec):
                 raise ProjectError(
                     f"the source of `{name}` has files, and is not asked for them again",
@@ -163,7 +171,7 @@ class Session:
         from penstock.run.rebuild import rebuild
 
         moment = None if as_of is None else as_of.timestamp()
-        chosen: dict[str, list[str] | None] = dict.fromkeys(self._chosen([]))
+        chosen: dict[str, list[str] | None] = dict.fromkeys(self._seen([]))
         if tables:
             chosen = {**self._pipelines_of(tables)}
         results = []
@@ -220,7 +228,7 @@ class Session:
         from penstock.run.shelf import Shelf
 
         found = []
-        for name in self._chosen(pipelines):
+        for name in self._seen(pipelines):
             with self._flow(name, _unheard) as flow:
                 holder = flow.destination.holder(name)
                 facts = flow.destination.facts(name)
@@ -249,7 +257,7 @@ class Session:
         `count` is how many of each pipeline.
         """
         runs = self._runs
-        return [run for name in self._chosen(pipelines) for run in runs.newest(name, count)]
+        return [run for name in self._seen(pipelines) for run in runs.newest(name, count)]
 
     def show(
         self, table: str | None, *, sql: str | None = None, limit: int = 20, pipeline: str | None = None
@@ -260,7 +268,7 @@ class Session:
         """
         if sql is None and table is None:
             return self._list_tables()
-        name = self._home_of(table) if table else self._chosen([pipeline] if pipeline else [])[0]
+        name = self._home_of(table) if table else self._seen([pipeline] if pipeline else [])[0]
         with self._flow(name, _unheard) as flow:
             bare = (
                 table.rpartition(".")[2]
@@ -275,14 +283,14 @@ class Session:
         from penstock.app.dataset import Dataset
         from penstock.app.parts import open_destination
 
-        name = self._chosen([pipeline] if pipeline else [])[0]
+        name = self._seen([pipeline] if pipeline else [])[0]
         return Dataset(partial(open_destination, self.loaded, name), name)
 
     def _list_tables(self) -> pa.Table:
         import pyarrow as pa
 
         rows = []
-        for name in self._chosen([]):
+        for name in self._seen([]):
             with self._flow(name, _unheard) as flow:
                 for table in flow.destination.facts(name).tables:
                     counted = flow.destination.query(f"SELECT count(*) AS n FROM {identifier(table)}")
@@ -298,7 +306,7 @@ class Session:
         from penstock.run.quarantine import entries
 
         found: list[QuarantineEntry] = []
-        for name in self._chosen(pipelines):
+        for name in self._seen(pipelines):
             with self._flow(name, _unheard) as flow:
                 found.extend(entries(flow, flow.destination.facts(name)))
         return found
@@ -385,11 +393,28 @@ class Session:
 
         return Runs(self._private / "runs", self.redact)
 
-    def _chosen(self, pipelines: Sequence[str]) -> list[str]:
+    def _chosen(self, pipelines: Sequence[str], blocks: BlockOptions | None = None) -> list[str]:
+        """The pipelines that are named, in order (all if none is); those of blocks join the project."""
+        if any(name not in self.project.pipelines for name in pipelines) and self._has_plugins:
+            from penstock.app.blocks import with_pairs
+
+            self.loaded, pipelines = with_pairs(self.loaded, pipelines, blocks)
         order = order_pipelines(self.project)
         for name in pipelines:
             pipeline_of(self.project, name)
         return [name for name in order if not pipelines or name in pipelines]
+
+    def _seen(self, pipelines: Sequence[str]) -> list[str]:
+        """The pipelines that are named; if none is, all of the project, and the blocks that it has run."""
+        if pipelines or not self._has_plugins:
+            return self._chosen(pipelines)
+        from penstock.app.blocks import remembered
+
+        return self._chosen([*self.project.pipelines, *remembered(self.loaded, self._private / "runs")])
+
+    @property
+    def _has_plugins(self) -> bool:
+        return any(self.project.plugins.all()) or bool(self.project.jobs)
 
     def _pipelines_of(self, tables: Sequence[str]) -> dict[str, list[str]]:
         """The pipelines that fill tables, and which of them: names as `table` or `pipeline.table`."""
@@ -402,11 +427,11 @@ class Session:
     def _home_of(self, table: str) -> str:
         """The pipeline that fills a table: as the project says, or as a ledger knows."""
         if table.startswith("_penstock"):
-            return self._chosen([])[0]
+            return self._seen([])[0]
         try:
             return self.loaded.find_table(table)[0]
         except NotFoundError:
-            for name in self._chosen([]):
+            for name in self._seen([]):
                 with self._flow(name, _unheard) as flow:
                     known = flow.destination.facts(name).tables
                     if table in known or table.removeprefix(f"{name}.") in known:

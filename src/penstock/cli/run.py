@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +15,14 @@ from penstock.ledger import Refresh
 
 if TYPE_CHECKING:
     from penstock.report.facts import RunResult
+
+
+class StateStrategy(StrEnum):
+    """How a state meets the one before the run."""
+
+    AUTO = "auto"
+    MERGE = "merge"
+    OVERWRITE = "overwrite"
 
 
 def run(
@@ -32,24 +41,65 @@ def run(
         Refresh | None,
         typer.Option("--refresh", help="Ask the source for everything again, in place of what was loaded."),
     ] = None,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="The same as --refresh drop_data.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be done, as `penstock plan` does.")
+    ] = False,
+    state_id_suffix: Annotated[
+        str | None,
+        typer.Option("--state-id-suffix", metavar="WORD", help="Blocks: keep a state of its own."),
+    ] = None,
+    state_strategy: Annotated[
+        StateStrategy | None,
+        typer.Option("--state-strategy", help="Blocks: how a state meets the one before the run."),
+    ] = None,
+    refresh_catalog: Annotated[
+        bool, typer.Option("--refresh-catalog", help="Blocks: ask taps again that use a cached catalog.")
+    ] = False,
+    force: Annotated[  # noqa: ARG001 - Meltano's way past a stale lock; ours end with who holds them
+        bool, typer.Option("--force", "-f", hidden=True)
+    ] = False,
     project: options.Project = None,
     environment: options.Environment = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Land, check, keep and load whatever is new."""
+    """Land, check, keep and load whatever is new.
+
+    In place of pipelines, name an extractor and where its data goes: tap-github target-jsonl, or
+    tap-postgres duckdb; or a job of the project.
+    """
     from penstock.cli.opening import opened
     from penstock.cli.progress import followed
     from penstock.cli.stopping import stoppable
 
+    if dry_run:
+        from penstock.cli.plan import plan
+
+        plan(context, pipelines, project=project, environment=environment, json=json, quiet=quiet)
     terminal: Terminal = context.obj
     terminal.json, terminal.quiet = json, quiet
+    refresh = refresh or (Refresh.DROP_DATA if full_refresh else None)
+    told = _block_options(state_id_suffix, state_strategy, refresh_catalog=refresh_catalog)
     with opened(terminal, project, environment) as session, stoppable(terminal) as stop:
         with followed(terminal) as observe:
-            result = session.run(pipelines or [], stop.watched(observe), wait_s=wait, refresh=refresh)
+            result = session.run(pipelines or [], stop.watched(observe), wait_s=wait, refresh=refresh, **told)
         tell(terminal, result)
         stop.check(done=True)
     raise typer.Exit(result.exit_code)
+
+
+def _block_options(
+    suffix: str | None, strategy: StateStrategy | None, *, refresh_catalog: bool
+) -> dict[str, Any]:  # Any: keyword arguments
+    """What blocks are told, if they are told anything."""
+    if not (suffix or strategy or refresh_catalog):
+        return {}
+    from penstock.app.blocks import BlockOptions
+
+    return {"blocks": BlockOptions(suffix, strategy.value if strategy else None, refresh_catalog)}
 
 
 def rebuild(
