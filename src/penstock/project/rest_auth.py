@@ -32,7 +32,7 @@ class ApiKeySpec(Spec):
 class BasicSpec(Spec):
     """A user and a password."""
 
-    type: Literal["http_basic", "basic"]
+    type: Literal["basic"]
     username: str
     """The user."""
     password: str = Field(default="", repr=False)

@@ -40,21 +40,17 @@ def paginator(value: Any) -> Any:  # Any: a value as a project file holds it
 
 
 JsonPlace = Annotated[str, AfterValidator(a_path)]
+SamePage = Literal["fail", "stop", "keep"]
 
 
-class _Pages(Spec):
-    """What all paginators have in common."""
-
-    has_more_path: JsonPlace | None = None
-    """A value of the answer that is false on the last page."""
-    same_page: Literal["fail", "stop", "keep"] = "fail"
-    """What it means if a page has the very records of the page before: an error, the end, or nothing."""
-
-
-class AutoPagesSpec(_Pages):
+class AutoPagesSpec(Spec):
     """Find out from the first answer."""
 
     type: Literal["auto"] = "auto"
+    has_more_path: JsonPlace | None = None
+    """A value of the answer that is false on the last page."""
+    same_page: SamePage = "fail"
+    """What it means if a page has the very records of the page before: an error, the end, or nothing."""
 
 
 class SinglePageSpec(Spec):
@@ -63,14 +59,7 @@ class SinglePageSpec(Spec):
     type: Literal["single_page"]
 
 
-class _Numbered(_Pages):
-    """Pages whose place is sent as a number, in a parameter or in the body."""
-
-    stop_after_empty_page: bool = True
-    """Whether a page without records is the last one."""
-
-
-class PageNumberSpec(_Numbered):
+class PageNumberSpec(Spec):
     """Pages with numbers."""
 
     type: Literal["page_number"]
@@ -84,9 +73,15 @@ class PageNumberSpec(_Numbered):
     """Where the answer says how many pages there are."""
     maximum_page: Count | None = None
     """The last number to ask for."""
+    stop_after_empty_page: bool = True
+    """Whether a page without records is the last one."""
+    has_more_path: JsonPlace | None = None
+    """A value of the answer that is false on the last page."""
+    same_page: SamePage = "fail"
+    """What it means if a page has the very records of the page before: an error, the end, or nothing."""
 
 
-class OffsetSpec(_Numbered):
+class OffsetSpec(Spec):
     """Pages that begin after so many records."""
 
     type: Literal["offset"]
@@ -106,9 +101,15 @@ class OffsetSpec(_Numbered):
     """Where the answer says how many records there are."""
     maximum_offset: Count | None = None
     """The offset from which on nothing is asked for."""
+    stop_after_empty_page: bool = True
+    """Whether a page without records is the last one."""
+    has_more_path: JsonPlace | None = None
+    """A value of the answer that is false on the last page."""
+    same_page: SamePage = "fail"
+    """What it means if a page has the very records of the page before: an error, the end, or nothing."""
 
 
-class CursorPagesSpec(_Pages):
+class CursorPagesSpec(Spec):
     """Each answer has a word to ask for the next page by."""
 
     type: Literal["cursor"]
@@ -120,17 +121,25 @@ class CursorPagesSpec(_Pages):
     """The place in the JSON body that it goes to, in place of a parameter."""
     stop_after_empty_page: bool = False
     """Whether a page without records is the last one."""
+    has_more_path: JsonPlace | None = None
+    """A value of the answer that is false on the last page."""
+    same_page: SamePage = "fail"
+    """What it means if a page has the very records of the page before: an error, the end, or nothing."""
 
 
-class HeaderLinkSpec(_Pages):
+class HeaderLinkSpec(Spec):
     """Each answer has the address of the next page in its header `Link`."""
 
     type: Literal["header_link"]
     rel: str = "next"
     """The relation that the link has."""
+    has_more_path: JsonPlace | None = None
+    """A value of the answer that is false on the last page."""
+    same_page: SamePage = "fail"
+    """What it means if a page has the very records of the page before: an error, the end, or nothing."""
 
 
-class HeaderCursorSpec(_Pages):
+class HeaderCursorSpec(Spec):
     """Each answer has a word to ask for the next page by in a header."""
 
     type: Literal["header_cursor"]
@@ -138,14 +147,22 @@ class HeaderCursorSpec(_Pages):
     """The header that has it."""
     cursor_param: str = "cursor"
     """The parameter that it goes to."""
+    has_more_path: JsonPlace | None = None
+    """A value of the answer that is false on the last page."""
+    same_page: SamePage = "fail"
+    """What it means if a page has the very records of the page before: an error, the end, or nothing."""
 
 
-class JsonLinkSpec(_Pages):
+class JsonLinkSpec(Spec):
     """Each answer has the address of the next page in its JSON."""
 
     type: Literal["json_link"]
     next_url_path: JsonPlace = "next"
     """Where the answer has it."""
+    has_more_path: JsonPlace | None = None
+    """A value of the answer that is false on the last page."""
+    same_page: SamePage = "fail"
+    """What it means if a page has the very records of the page before: an error, the end, or nothing."""
 
 
 PagesSpec = (
