@@ -38,8 +38,18 @@ LEDGER = (FILES_TABLE, LOADS_TABLE, STATE_TABLE, SCHEMA_TABLE, RUNS_TABLE, STEPS
 class Viewed(Protocol):
     """A destination whose tables can be shown in a DuckDB connection of somebody else."""
 
-    def show_in(self, connection: Any, tables: Sequence[str]) -> None:  # Any: DuckDB's is untyped
-        """Make a temporary view for each table, of the rows that are committed now."""
+    def show_in(
+        self, connection: Any, tables: Sequence[str], schema: str | None = None
+    ) -> None:  # Any: DuckDB's is untyped
+        """Make a view for each table, of the rows that are committed now: a temporary one, or in a schema."""
+        ...
+
+
+class Streamed(Protocol):
+    """A destination that gives the answer of a query while it makes it."""
+
+    def stream(self, sql: str, parameters: Sequence[object], rows: int) -> Iterator[pa.RecordBatch]:
+        """Record batches of at most so many rows."""
         ...
 
 
@@ -51,6 +61,12 @@ class Dataset:
     def __init__(self, destination: Callable[[], Destination], pipeline: str) -> None:
         self.pipeline = pipeline
         self._open = destination
+
+    @property
+    def place(self) -> str:
+        """The URL of the destination."""
+        with self._destination() as destination:
+            return destination.url
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -89,7 +105,12 @@ class Dataset:
                 raise self._unknown(name, tuple(known))
             names = destination.query(f"SELECT * FROM {quoted(name)} LIMIT 0").column_names
         return Relation(
+            home=self,
             ask=self._ask,
+            stream=self._stream,
+            name=name,
+            table=name,
+            plain=True,
             source=quoted(name),
             known=tuple(names),
             chosen=tuple(n for n in names if n != LOAD_ID or name in LEDGER) or tuple(names),
@@ -106,7 +127,10 @@ class Dataset:
         source = f"({query.strip().rstrip(';')}\n)"
         names = self._ask(f"SELECT * FROM {source} LIMIT 0", parameters).column_names
         return Relation(
+            home=self,
             ask=self._ask,
+            stream=self._stream,
+            name="query",
             source=source,
             known=tuple(names),
             chosen=tuple(names),
@@ -128,11 +152,16 @@ class Dataset:
         rows = self._ask(" UNION ALL ".join(counts) + " ORDER BY t", ()).to_pylist()
         return {names[row["t"]]: row["n"] for row in rows}
 
-    def views(self, connection: Any) -> tuple[str, ...]:  # Any: DuckDB's connection is untyped
-        """Show the tables as temporary views in a DuckDB connection of your own; returns their names.
+    def views(
+        self, connection: Any, schema: str | None = None
+    ) -> tuple[str, ...]:  # Any: DuckDB's connection is untyped
+        """Show the tables as views in a DuckDB connection of your own; returns their names.
 
-        They show what is committed now, and go on showing it: ask again after the next load.
-        Raises: RefusedError for a destination that DuckDB opens by itself.
+        They are temporary, or lie in a `schema` that is made for them, so that several datasets go
+        side by side. Those of parquet show what is committed now, and go on showing it: ask again
+        after the next load. A DuckDB file is attached read-only, and nobody can write to it until the
+        connection is closed.
+        Raises: RefusedError for a destination that cannot be shown.
         """
         with self._destination() as destination:
             tables = tuple(destination.facts(self.pipeline).tables)
@@ -141,9 +170,9 @@ class Dataset:
                 raise RefusedError(
                     "the tables of this destination are not shown in other connections",
                     where=destination.url,
-                    hint="open it directly: duckdb.connect(..., read_only=True)",
+                    hint="read them with `dataset.sql` and register the answer",
                 )
-            show(connection, tables)
+            show(connection, tables, schema)
         return tables
 
     def __repr__(self) -> str:
@@ -165,6 +194,14 @@ class Dataset:
     def _ask(self, sql: str, parameters: Sequence[object]) -> pa.Table:
         with self._destination() as destination:
             return destination.query(sql, parameters)
+
+    def _stream(self, sql: str, parameters: Sequence[object], rows: int) -> Iterator[pa.RecordBatch]:
+        with self._destination() as destination:
+            stream = getattr(destination, "stream", None)
+            if stream is None:
+                yield from destination.query(sql, parameters).to_batches(max_chunksize=rows)
+            else:
+                yield from stream(sql, parameters, rows)
 
     @contextmanager
     def _destination(self) -> Iterator[Destination]:

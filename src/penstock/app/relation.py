@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+    from penstock.app.dataset import Dataset
+    from penstock.cursors.incremental import Incremental
+
 # Any throughout: values of any column type
 
 Ask: TypeAlias = "Callable[[str, Sequence[object]], pa.Table]"
+Stream: TypeAlias = "Callable[[str, Sequence[object], int], Iterator[pa.RecordBatch]]"
 SHOWN = 10
 """So many rows are shown when a relation is printed."""
 
@@ -47,11 +51,15 @@ class Relation:
     """Rows of a table or a query. Each method that narrows it gives a new one; nothing is read before
     `arrow`, `df`, `polars`, `iter_arrow`, a `fetch` or printing asks for rows.
 
-    `source` is what stands behind FROM; `known` the columns that conditions may name, and `chosen`
-    those that are given. Only rows of committed loads are ever seen.
+    `source` is what stands behind FROM, which joins call `name`; it is `plain` if it is the `table` and
+    nothing else. `known` are the columns that conditions may name, and `chosen` those that are given.
+    Only rows of committed loads are ever seen.
     """
 
+    home: Dataset = field(repr=False)
     ask: Ask = field(repr=False)
+    stream: Stream = field(repr=False)
+    name: str
     source: str
     known: tuple[str, ...]
     chosen: tuple[str, ...]
@@ -63,6 +71,8 @@ class Relation:
     order: tuple[str, ...] = ()
     most: int | None = None
     value: str | None = None
+    table: str | None = None
+    plain: bool = False
 
     # ------------------------------------------------------------------------------- describing
 
@@ -135,6 +145,58 @@ class Relation:
             condition_parameters=(*base.condition_parameters, *given),
         )
 
+    def filter(
+        self, column: str, op: str | None = None, value: object = None, *, parameters: Sequence[object] = ()
+    ) -> Relation:
+        """As `where`."""
+        return self.where(column, op, value, parameters=parameters)
+
+    def incremental(self, cursor: Incremental[Any]) -> Relation:
+        """The rows in the range of a cursor: from where it has come to, within its bounds.
+
+            @ps.resource
+            def fresh(at=ps.incremental("updated_at")):
+                yield from orders.incremental(at).iter_arrow()
+
+        A row whose cursor is null is given unless the cursor says `on_cursor_value_missing="exclude"`.
+        Raises: NotFoundError for an unknown column; RefusedError for a cursor that is no column.
+        """
+        asked = cursor.predicate()
+        if asked.column is None:
+            raise RefusedError(
+                "the cursor is no column of a table", found=cursor.cursor_path, expected="a plain name"
+            )
+        base = self._open() if self.most is None else self._within()
+        base._known(asked.column)
+        condition, values = asked.sql()
+        return base.where(condition, parameters=values) if condition else base
+
+    def join(
+        self,
+        other: str | Relation,
+        on: str | Sequence[str] | None = None,
+        *,
+        kind: str = "inner",
+        alias: str | None = None,
+    ) -> Relation:
+        """These rows beside those of another table or relation, whose columns come as `<alias>__<column>`.
+
+            orders.join("customers", on="orders.customer_id = customers.id", kind="left")
+            orders.join("orders__items")  # a child table needs no condition
+
+        `on` may also name columns that both have. The alias is the other's name if none is given. A
+        table of another dataset is read from there.
+        Raises: NotFoundError; RefusedError for what cannot be joined.
+        """
+        from penstock.app.joining import joined
+
+        right = self.home.table(other) if isinstance(other, str) else other
+        return joined(self._open(), right._open(), on, kind, alias or right.name)
+
+    def named(self, name: str) -> Relation:
+        """The same under another name, by which conditions of joins know it."""
+        return replace(self, name=name)
+
     def order_by(self, column: str, direction: str = "asc") -> Relation:
         """Rows in order of a column, nulls last; called again, the next column decides between equals."""
         if direction.lower() not in ("asc", "desc"):
@@ -153,13 +215,19 @@ class Relation:
         """The first rows."""
         return self.limit(rows)
 
-    def max(self, column: str) -> Relation:
-        """The largest value of a column: one row, one column. `fetchscalar` gives the value."""
-        return self._one(column, f"max({quoted(self._known(column))})")
+    def max(self, column: str | None = None) -> Relation:
+        """The largest value of a column, or of the only one: one row, one column, see `fetchscalar`."""
+        return self._largest("max", column)
 
-    def min(self, column: str) -> Relation:
-        """The smallest value of a column: one row, one column. `fetchscalar` gives the value."""
-        return self._one(column, f"min({quoted(self._known(column))})")
+    def min(self, column: str | None = None) -> Relation:
+        """The smallest value of a column, or of the only one: one row, one column, see `fetchscalar`."""
+        return self._largest("min", column)
+
+    def _largest(self, word: str, column: str | None) -> Relation:
+        if column is None and len(self.chosen) != 1:
+            raise RefusedError(f"`{word}` of which column?", found=", ".join(self.chosen), expected="one")
+        name = self._known(self.chosen[0] if column is None else column)
+        return self._one(name, f"{word}({quoted(name)})")
 
     def count(self) -> Relation:
         """How many rows there are: one row, one column. `fetchscalar` gives the number."""
@@ -197,8 +265,20 @@ class Relation:
         return frame
 
     def iter_arrow(self, batch_rows: int = 65_536) -> Iterator[pa.RecordBatch]:
-        """The rows as record batches of at most that many; the answer as a whole is in memory."""
-        yield from self.arrow().to_batches(max_chunksize=batch_rows)
+        """The rows as record batches of at most that many, read while they are taken.
+
+        They are not held in memory, unless they are sorted. A DuckDB file cannot be written to until
+        the last one was taken.
+        """
+        if batch_rows < 1:
+            raise RefusedError("a batch has at least one row", found=str(batch_rows))
+        yield from self.stream(self.sql(), self.parameters, batch_rows)
+
+    def iter_df(self, batch_rows: int = 65_536) -> Iterator[Any]:  # Any: pandas has no types of its own
+        """The same as pandas DataFrames. Raises: MissingPartError when pandas is not installed."""
+        _needed("pandas")
+        for batch in self.iter_arrow(batch_rows):
+            yield batch.to_pandas()
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         """All rows as tuples of Python values; instants with nanoseconds as text, Python has none."""
@@ -207,6 +287,10 @@ class Relation:
     def fetchmany(self, rows: int) -> list[tuple[Any, ...]]:
         """The first rows as tuples of Python values."""
         return _tuples(self.limit(rows).arrow())
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        """The first row as a tuple of Python values, or None."""
+        return next(iter(self.fetchmany(1)), None)
 
     def fetchscalar(self) -> Any:
         """The one value of one row and one column. Raises: RefusedError when there are more or none."""
@@ -264,6 +348,7 @@ class Relation:
             order=(),
             most=None,
             value=None,
+            plain=False,
         )
 
     def _one(self, name: str, value: str) -> Relation:

@@ -40,6 +40,11 @@ _SCALARS = {
 _WIDE_INTEGERS = (INT64, Scalar(Kind.UINT64))
 
 
+def view(name: str, schema: str | None) -> str:
+    """The words after CREATE for a view: a temporary one, or one in a schema."""
+    return f"TEMP VIEW {quote(name)}" if schema is None else f"VIEW {quote(schema)}.{quote(name)}"
+
+
 def quote(name: str) -> str:
     """A name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'

@@ -82,9 +82,38 @@ class DuckDBDestination:
         Raises: NotFoundError for an unknown table; RefusedError for wrong SQL; LockHeldError while
         another process writes.
         """
+        from penstock.destinations.engine import table_of
+
+        with self._asking() as con:
+            return table_of(con, sql, parameters)
+
+    def stream(self, sql: str, parameters: Sequence[object], rows: int) -> Iterator[Any]:
+        """The answer of a query as record batches of at most so many rows; they are not held in memory.
+
+        Until the last one is taken nobody can write to the file. Raises: as `query`.
+        """
+        from penstock.destinations.engine import batches_of
+
+        with self._asking() as con:
+            yield from batches_of(con, sql, parameters, rows, str(self.path))
+
+    def show_in(self, connection: Any, tables: Sequence[str], schema: str | None = None) -> None:
+        """Make a view for each table in another DuckDB connection, which holds the file from then on.
+
+        Views are temporary, or lie in a `schema` that is made for them.
+        """
+        from penstock.destinations.duckdb_file import show
+        from penstock.destinations.engine import explained
+
+        with explained(str(self.path)):
+            show(connection, self.path, self._schema, tables, schema)
+
+    @contextmanager
+    def _asking(self) -> Iterator[Any]:
+        """A connection for one query, which sees the tables of runs too and cannot write."""
         from penstock.destinations import duckdb_ledger as ledger
         from penstock.destinations import duckdb_runs as runs
-        from penstock.destinations.engine import explained, table_of
+        from penstock.destinations.engine import explained
 
         with self._reading() as con:
             runs.create(con, "TEMP TABLE")
@@ -92,7 +121,7 @@ class DuckDBDestination:
             with explained(str(self.path), known):
                 con.execute("BEGIN TRANSACTION READ ONLY")
                 try:
-                    return table_of(con, sql, parameters)
+                    yield con
                 finally:
                     con.execute("ROLLBACK")
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from penstock.destinations import duckdb_ledger as ledger
-from penstock.destinations.convert import quote
+from penstock.destinations.convert import literal, quote, view
 from penstock.destinations.engine import Limits, connect, explained
 from penstock.errors import StoreError
 
@@ -45,6 +47,22 @@ def open_to_read(path: Path, schema: str, limits: Limits) -> Any:
             _use(con, schema)
     ledger.create(con, "TEMP TABLE")
     return con
+
+
+def show(con: Any, path: Path, owner: str, tables: Iterable[str], schema: str | None) -> None:
+    """Attach the file to a foreign connection, read-only, and view each table of its schema `owner`.
+
+    The views are temporary, or lie in `schema`. Nothing happens if the file is not there.
+    """
+    if not path.exists():
+        return
+    name = f"penstock_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+    con.execute(f"ATTACH IF NOT EXISTS {literal(str(path))} AS {quote(name)} (READ_ONLY)")
+    if schema is not None:
+        con.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
+    for table in tables:
+        rows = f"SELECT * FROM {quote(name)}.{quote(owner)}.{quote(table)}"
+        con.execute(f"CREATE OR REPLACE {view(table, schema)} AS {rows}")
 
 
 def _use(con: Any, schema: str) -> None:

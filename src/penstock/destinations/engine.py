@@ -103,6 +103,18 @@ def table_of(con: Any, sql: str, parameters: Sequence[object] = ()) -> Any:
     return relation.to_arrow_table()
 
 
+def batches_of(con: Any, sql: str, parameters: Sequence[object], rows: int, where: str) -> Iterator[Any]:
+    """The answer of a query as record batches of at most so many rows, made while they are taken."""
+    with explained(where):
+        relation = con.sql(sql, params=list(parameters)) if parameters else con.sql(sql)
+        if relation is None:
+            raise RefusedError("the SQL is empty", expected="one query")
+        reader = relation.to_arrow_reader(rows)
+        for batch in reader:
+            for first in range(0, batch.num_rows, rows):
+                yield batch.slice(first, rows)
+
+
 def _explain(error: duckdb.Error, where: str, known: Iterable[str]) -> PenstockError:
     text = str(error).split("\n\nLINE", 1)[0].strip()
     missing = _MISSING.match(text)

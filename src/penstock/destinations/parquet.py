@@ -157,13 +157,28 @@ class ParquetDestination:
                 self._snapshot = None
         return answer(self._current(), self._files, sql, parameters, self.url, runs)
 
-    def show_in(self, connection: Any, tables: Sequence[str]) -> None:
-        """Make a temporary view for each table in a DuckDB connection, of what is committed now."""
+    def stream(self, sql: str, parameters: Sequence[object], rows: int) -> Iterator[Any]:
+        """The answer of a query as record batches of at most so many rows; they are not held in memory.
+
+        It is that of the moment when the first is taken. Raises: as `query`; StoreError when a load
+        takes files away meanwhile.
+        """
+        from penstock.destinations.engine import batches_of
+        from penstock.destinations.parquet_query import asking
+
+        with asking(self._current(), self._files, sql, self.url, runs_in(self._store)) as con:
+            yield from batches_of(con, sql, parameters, rows, self.url)
+
+    def show_in(self, connection: Any, tables: Sequence[str], schema: str | None = None) -> None:
+        """Make a view for each table in a DuckDB connection, of what is committed now.
+
+        Views are temporary, or lie in a `schema` that is made for them.
+        """
         from penstock.destinations.engine import explained
         from penstock.destinations.parquet_views import show
 
         with explained(self.url):
-            show(connection, self._files(connection), self._current(), tables)
+            show(connection, self._files(connection), self._current(), tables, schema)
 
     def note(self, run: RunRecord) -> None:
         """Keep the record of a run. Called with the lock held."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from penstock.destinations.columns import PRIVATE, layout_from_json
@@ -35,6 +36,19 @@ def answer(
 
     Raises: NotFoundError; RefusedError; StoreError also when a file moved meanwhile.
     """
+    with asking(snapshot, files, sql, where, runs) as con:
+        return table_of(con, sql, parameters)
+
+
+@contextmanager
+def asking(
+    snapshot: Snapshot,
+    files: Callable[[Any], Files],
+    sql: str,
+    where: str,
+    runs: Callable[[str], Mapping[str, Any]],
+) -> Iterator[Any]:
+    """A connection for one query. Raises: as `answer`."""
     con = connect(":memory:", Limits().settings() | {"python_enable_replacements": "false"})
     try:
         known = {name: d for name, d in snapshot.newest().items() if d.layout is not None}
@@ -49,7 +63,7 @@ def answer(
                 rows = scan(reach, snapshot.parts_of(name), snapshot.layouts, layout)
                 con.execute(f"CREATE VIEW {quote(name)} AS {rows}")
             con.execute("BEGIN TRANSACTION READ ONLY")
-            return table_of(con, sql, parameters)
+            yield con
     finally:
         con.close()
 

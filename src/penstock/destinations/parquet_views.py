@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from penstock.destinations.columns import layout_from_json
-from penstock.destinations.convert import quote
+from penstock.destinations.convert import quote, view
 from penstock.destinations.parquet_log import Snapshot
 from penstock.destinations.parquet_read import Files, scan
 
@@ -16,10 +16,14 @@ def show(
     files: Files,
     snapshot: Snapshot,
     tables: Collection[str],
+    schema: str | None = None,
 ) -> None:
-    """Make a temporary view for each of the tables that holds anything; it hides what was called so."""
+    """Make a view for each of the tables that holds anything: a temporary one, which hides what was called
+    so, or one in `schema`."""
+    if schema is not None:
+        con.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
     for name, definition in snapshot.newest().items():
         if name in tables and definition.layout is not None:
             layout = layout_from_json(definition.layout)
             rows = scan(files, snapshot.parts_of(name), snapshot.layouts, layout)
-            con.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {rows}")
+            con.execute(f"CREATE OR REPLACE {view(name, schema)} AS {rows}")
