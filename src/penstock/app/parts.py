@@ -60,7 +60,8 @@ def open_source(loaded: LoadedProject, name: str, pipeline: PipelineSpec) -> Sou
     spec = pipeline.source
     kind = load_part(SOURCES, spec.type, "source")
     if isinstance(spec, DltSpec):
-        return cast(Producer, kind(find(loaded, name, spec), spec.arguments, spec.resources))
+        place = {"pipeline": name, "folder": loaded.project.root}
+        return cast(Producer, kind(find(loaded, name, spec), spec.arguments, spec.resources, **place))
     if isinstance(spec, PythonSpec):
         return cast(Producer, kind(resolve(loaded, name, spec), resources=spec.resources))
     if isinstance(spec, MakerSpec):

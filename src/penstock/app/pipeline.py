@@ -128,7 +128,7 @@ class Pipeline:
             "columns": columns,
             "contract": schema_contract,
         }
-        producer = producer_of(data, {k: v for k, v in said.items() if v is not None})
+        producer = producer_of(data, {k: v for k, v in said.items() if v is not None}, self)
         once = None if getattr(producer, "repeatable", False) else Once(producer)
         observe = observer_of(self._progress, self.loaded.redact)
         work = partial(self._run, once or producer, refresh, wait_s)
@@ -200,7 +200,7 @@ class Pipeline:
         return Path(self.loaded.project.root) / ".penstock"
 
 
-def producer_of(data: Any, said: Mapping[str, Any]) -> Producer:
+def producer_of(data: Any, said: Mapping[str, Any], pipeline: Pipeline | None = None) -> Producer:
     """What makes rows of whatever a program hands over; `said` are hints on top of its own."""
     if data is None:
         return _Nothing()
@@ -209,7 +209,8 @@ def producer_of(data: Any, said: Mapping[str, Any]) -> Producer:
     if is_dlt(data):
         from penstock.sources.dlt import dlt_source
 
-        return dlt_source(data, {}, (), **said)
+        place = {"pipeline": pipeline.name, "folder": pipeline.loaded.project.root} if pipeline else {}
+        return dlt_source(data, {}, (), **place, **said)
     from penstock.sources.python.source import PythonSource
 
     return PythonSource(data, **said)

@@ -118,7 +118,8 @@ class Pipeline:
         self._check_format(loader_file_format)
         made = None
         if data is not None:
-            made = dlt_source(data, name=self.pipeline_name, nesting=self.shape.nesting, **hints)
+            name, nesting = self.pipeline_name, self.shape.nesting
+            made = dlt_source(data, name=name, pipeline=name, nesting=nesting, **hints)
         engine = self._engine()
         try:
             return engine.run(made, refresh=refresh or self._refresh)

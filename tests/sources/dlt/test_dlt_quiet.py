@@ -30,11 +30,13 @@ if "EARLIER" in os.environ:
     import dlt.common.runtime.anon_tracker as tracker
     Container()[PluggableRunContext].context.runtime_config
     assert tracker._ANON_TRACKER_ENDPOINT == "http://127.0.0.1:9"
+from pathlib import Path
 from made import shop
 from penstock.errors import ProjectError
 from penstock.sources.dlt import dlt_source
 try:
-    print(next(dlt_source(shop).produce(None)).data)
+    folder = Path(os.environ["FOLDER"]) if "FOLDER" in os.environ else None
+    print(next(dlt_source(shop, pipeline="daily", folder=folder).produce(None)).data)
 except ProjectError as error:
     print(error)
 import dlt.common.runtime.anon_tracker as tracker
@@ -72,6 +74,19 @@ def test_configuration_comes_from_dlts_own_places(folder: Path) -> None:
     said = run(folder, SOURCES__SHOP__SIZE="3")
     assert said == ["[{'token': 'very secret', 'size': 3}]", "None False"]
     assert sorted(folder.rglob("*")) == before, "nothing is left in the project"
+
+
+def test_configuration_comes_from_the_projects_folder_and_for_a_pipeline_alone(folder: Path) -> None:
+    project = folder.parent / "project"
+    for place, token, size in ((project, "ours", 4), (folder, "another's", 5)):
+        (place / ".dlt").mkdir(parents=True)
+        (place / ".dlt" / "secrets.toml").write_text(f'[sources.shop]\ntoken = "{token}"\n')
+        (place / ".dlt" / "config.toml").write_text(
+            f"[sources.shop]\nsize = 1\n[daily.sources.shop]\nsize = {size}"
+        )
+    assert run(folder)[0] == "[{'token': \"another's\", 'size': 5}]"
+    assert run(folder, FOLDER=str(project))[0] == "[{'token': 'ours', 'size': 4}]"
+    assert run(folder, FOLDER=str(folder.parent))[0] == "[{'token': \"another's\", 'size': 5}]"
 
 
 def test_configuration_that_is_missing_says_where_to_put_it(folder: Path) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,6 +36,7 @@ from penstock.ports import Block, Checkpoint
 from penstock.schema.nesting import Nesting, NestingMode
 from penstock.sources.dlt.blocks import Blocks
 from penstock.sources.dlt.failures import told
+from penstock.sources.dlt.settings import Settings
 
 # Any throughout: sources, resources and state of dlt, whose types say no more
 
@@ -50,7 +52,8 @@ class DltSource:
     `arguments` are those of the function. `hints` hold for every resource, whatever it says itself:
     `table_name`, `write_disposition` (or `write`), `primary_key`, `columns`, `schema_contract` (or
     `contract`). `name` is that of the source that single resources are put into; their state is kept
-    under it.
+    under it. `pipeline` is the one whose own sections of dlt's configuration hold, and `folder` the
+    project's, whose `.dlt` is read; the working folder's if it has none.
     """
 
     def __init__(
@@ -61,6 +64,8 @@ class DltSource:
         arguments: Mapping[str, Any] | None = None,
         resources: Sequence[str] = (),
         nesting: NestingMode = NestingMode.NATIVE,
+        pipeline: str | None = None,
+        folder: Path | None = None,
         **hints: Any,
     ) -> None:
         self.what = what
@@ -72,6 +77,8 @@ class DltSource:
             if name not in _HINTS:
                 raise RefusedError(f"`{name}` is not a hint", hint=suggest(name, _HINTS))
         self.nesting = nesting
+        self.pipeline = pipeline
+        self._settings = Settings(folder)
 
     @property
     def repeatable(self) -> bool:
@@ -90,7 +97,7 @@ class DltSource:
             sources = self._sources(known)
         for source in sources:
             _refuse_exhausted(source)
-            yield from _run(source, known, filled, self.nesting)
+            yield from self._run(source, known, filled)
         said = {**known, _TABLES: filled} if filled else known
         yield Checkpoint(_text(said))
 
@@ -113,7 +120,8 @@ class DltSource:
     def _sources(self, state: dict[str, Any]) -> list[Any]:
         """The sources of dlt to run, with the resources that were asked for selected."""
         stand_in = SimpleNamespace(pipeline_name=self.name, default_schema_name=None)
-        with Container().injectable_context(StateInjectableContext(state=state)):
+        contexts = (ConfigSectionContext(pipeline_name=self.pipeline), StateInjectableContext(state=state))
+        with self._injected(contexts):
             sources: list[Any] = data_to_sources(self._made(), stand_in, **self.hints)
         if not self.resources:
             return sources
@@ -140,6 +148,51 @@ class DltSource:
                 )
             return self.what
         return self.what(**self.arguments)
+
+    def _run(self, source: Any, state: dict[str, Any], filled: dict[str, list[str]]) -> Iterator[Block]:
+        """The blocks of one source of dlt; `state` and `filled` change with them."""
+        contexts = (
+            ConfigSectionContext(
+                pipeline_name=self.pipeline,
+                sections=(known_sections.SOURCES, source.section, source.name),
+                source_state_key=source.name,
+            ),
+            StateInjectableContext(state=state),
+            SourceSchemaInjectableContext(source.schema),
+            SourceInjectableContext(source),
+        )
+        replaced = [r for r in source.resources.extracted if r.write_disposition == _REPLACE]
+        with told(), self._injected(contexts):
+            for resource in replaced:
+                reset_resource_state(resource.name)
+            pipes = PipeIterator.from_pipes(source.resources.selected_pipes)
+        blocks = Blocks(source.schema_contract, _nesting(source, self.nesting))
+        with closing(pipes):
+            while True:
+                with told(), self._injected(contexts):
+                    ready = _next(source, pipes, blocks)
+                if ready is None:
+                    break
+                yield from ready
+        with told():
+            yield from blocks.rest()
+            selected = {r.name for r in source.resources.selected.values()}
+            for resource in replaced:
+                if resource.name in selected and not resource.has_dynamic_table_name:
+                    yield from blocks.empty(resource, filled.get(resource.name, []))
+        for resource in replaced:
+            names = {*filled.get(resource.name, ()), *blocks.tables.get(resource.name, ())}
+            if names:
+                filled[resource.name] = sorted(names)
+
+    def _injected(self, contexts: Sequence[Any]) -> ExitStack:
+        """The contexts, in dlt's container until the stack is closed."""
+        container = Container()
+        with ExitStack() as stack:
+            stack.enter_context(self._settings.in_place())
+            for context in contexts:
+                stack.enter_context(container.injectable_context(context))
+            return stack.pop_all()
 
 
 def _refuse_exhausted(source: Any) -> None:
@@ -170,43 +223,6 @@ def _text(state: dict[str, Any]) -> str:
     return text
 
 
-def _run(
-    source: Any, state: dict[str, Any], filled: dict[str, list[str]], mode: NestingMode
-) -> Iterator[Block]:
-    """The blocks of one source of dlt; `state` and `filled` change with them."""
-    contexts = (
-        ConfigSectionContext(
-            sections=(known_sections.SOURCES, source.section, source.name), source_state_key=source.name
-        ),
-        StateInjectableContext(state=state),
-        SourceSchemaInjectableContext(source.schema),
-        SourceInjectableContext(source),
-    )
-    replaced = [r for r in source.resources.extracted if r.write_disposition == _REPLACE]
-    with told(), _injected(contexts):
-        for resource in replaced:
-            reset_resource_state(resource.name)
-        pipes = PipeIterator.from_pipes(source.resources.selected_pipes)
-    blocks = Blocks(source.schema_contract, _nesting(source, mode))
-    with closing(pipes):
-        while True:
-            with told(), _injected(contexts):
-                ready = _next(source, pipes, blocks)
-            if ready is None:
-                break
-            yield from ready
-    with told():
-        yield from blocks.rest()
-        selected = {r.name for r in source.resources.selected.values()}
-        for resource in replaced:
-            if resource.name in selected and not resource.has_dynamic_table_name:
-                yield from blocks.empty(resource, filled.get(resource.name, []))
-    for resource in replaced:
-        names = {*filled.get(resource.name, ()), *blocks.tables.get(resource.name, ())}
-        if names:
-            filled[resource.name] = sorted(names)
-
-
 def _next(source: Any, pipes: Any, blocks: Blocks) -> list[Block] | None:
     """The blocks that are ready next; None when all items were asked for."""
     for item in pipes:
@@ -222,12 +238,3 @@ def _nesting(source: Any, mode: NestingMode) -> Nesting | None:
     if depth is None and mode is NestingMode.NATIVE:
         return None
     return Nesting(NestingMode.FLATTEN, depth)
-
-
-def _injected(contexts: Sequence[Any]) -> ExitStack:
-    """The contexts, in dlt's container until the stack is closed."""
-    container = Container()
-    with ExitStack() as stack:
-        for context in contexts:
-            stack.enter_context(container.injectable_context(context))
-        return stack.pop_all()
