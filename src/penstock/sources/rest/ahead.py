@@ -43,7 +43,7 @@ class Crew:
                 made.cancel()
 
     def close(self) -> None:
-        """End the threads; what they are at is not waited for longer than it takes them to notice."""
+        """End the threads, when they have done what they are at."""
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 

@@ -76,8 +76,12 @@ class Client:
         """The parameters that credentials go into."""
         return frozenset(self._auth.params)
 
+    def stop(self) -> None:
+        """Begin no further request, and end all waits."""
+        self._closed.set()
+
     def close(self) -> None:
-        """Let go of connections, and of threads that wait."""
+        """Let go of connections; called when no thread asks any more."""
         self._closed.set()
         self._transport.close()
 
@@ -117,6 +121,7 @@ class Client:
         fault = _Fault("the request was not made")
         for attempt in range(1, retry.attempts + 1):
             self._pace.wait()
+            self._check_open()
             try:
                 made = once()
             except httpx.HTTPError as error:
@@ -148,8 +153,11 @@ class Client:
     def _wait(self, seconds: float) -> None:
         if seconds > 0:
             self._sleep(seconds)
+        self._check_open()
+
+    def _check_open(self) -> None:
         if self._closed.is_set():
-            raise OutsideError("the run was ended while it waited")
+            raise OutsideError("the run has ended")
 
     def _send(self, question: Question) -> Answer:
         """Ask once, with fresh credentials if need be, and follow where it leads."""

@@ -67,8 +67,9 @@ class RestSource:
         try:
             yield from _Pass(self, memory, client, crew, files).run()
         finally:
-            client.close()
+            client.stop()
             crew.close()
+            client.close()
             files.close()
 
     def restart(self, state: str | None) -> str | None:  # noqa: ARG002 - all of it is this producer's
