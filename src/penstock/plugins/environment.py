@@ -90,7 +90,7 @@ def install(plugin: Plugin, home: Path, project: Path | None = None, wish: Wish 
     if plugin.pip_url is None:
         return found(plugin, root)
     packages = _packages(plugin, root, wish.env)
-    place = home / plugin.kind.value / plugin.name
+    place = _place(plugin, home)
     wanted = _fingerprint(plugin, packages)
     with turn(place.with_name(place.name + ".lock"), f"`{plugin.name}`", wish.patience_s):
         present = None if wish.force or wish.upgrade else _present(plugin, place / "venv", wanted)
@@ -110,16 +110,21 @@ def installed(plugin: Plugin, home: Path, project: Path | None = None) -> Instal
         except NotFoundError:
             return None
     wanted = _fingerprint(plugin, _packages(plugin, root, os.environ))
-    return _present(plugin, home / plugin.kind.value / plugin.name / "venv", wanted)
+    return _present(plugin, _place(plugin, home) / "venv", wanted)
 
 
 def uninstall(plugin: Plugin, home: Path) -> bool:
     """Take the plugin's environment away; whether there was one. The lock file of versions stays."""
-    place = home / plugin.kind.value / plugin.name
+    place = _place(plugin, home)
     with turn(place.with_name(place.name + ".lock"), f"`{plugin.name}`", Wish().patience_s):
         there = place.is_dir()
         shutil.rmtree(place, ignore_errors=True)
     return there
+
+
+def _place(plugin: Plugin, home: Path) -> Path:
+    """The plugin's folder, links resolved: an environment cannot be moved, so several may share one home."""
+    return home.resolve() / plugin.kind.value / plugin.name
 
 
 def found(plugin: Plugin, root: Path) -> Installed:

@@ -160,7 +160,7 @@ class Delivery:
             return self._stall()
         running = self._process
         try:
-            code = running.wait(_CLOSING_S)
+            code = running.wait(min(_CLOSING_S, self._target.spec.stall_s))
         except TimeoutError:
             running.stop(_GRACE_S)
             return self._failed(None)

@@ -19,7 +19,7 @@ from penstock.project.variables import parse_dotenv, redact
 from penstock.schema.disposition import Disposition, Strategy, WriteMode
 from penstock.singer.bundled import known, variants
 from penstock.singer.definition import Plugin, PluginKind, definition_from_about, joined
-from penstock.singer.settings import Layers, resolve
+from penstock.singer.settings import Layers, Resolved, resolve
 
 # Any throughout: configurations
 
@@ -115,7 +115,7 @@ def prepare(spec: SingerTargetSpec, root: Path) -> Target:
     plugin = plugin_of(spec, root)
     installed = install(plugin, root / HOME, root)
     plugin = _described(installed)
-    resolved = resolve(plugin, Layers(override=spec.config, process=os.environ, dotenv=_dotenv(root)))
+    resolved = resolved_for(plugin, spec, root)
     for warning in resolved.warnings:
         _log.warning("%s", warning)
     config = resolved.config()
@@ -134,6 +134,11 @@ def plugin_of(spec: SingerTargetSpec, root: Path) -> Plugin:
     plugin = known(spec.target, kind, spec.variant) if named else Plugin(spec.target, kind)
     said = {k: getattr(spec, k) for k in ("pip_url", "executable", "python") if getattr(spec, k)}
     return replace(plugin, **said)
+
+
+def resolved_for(plugin: Plugin, spec: SingerTargetSpec, root: Path) -> Resolved:
+    """The settings that hold: the project's, then variables of this process and of `.env`, then defaults."""
+    return resolve(plugin, Layers(override=spec.config, process=os.environ, dotenv=_dotenv(root)))
 
 
 def writes_of(plugin: Plugin, told: Sequence[str], config: Mapping[str, Any]) -> frozenset[WriteMode]:
