@@ -30,7 +30,7 @@ from dlt import (
 
 from penstock.dlt import destinations, sources
 from penstock.dlt.decorators import source
-from penstock.dlt.running import Pipeline, pipeline, run
+from penstock.dlt.running import Pipeline, attach, pipeline, run
 from penstock.errors import suggest
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "TCredentials",
     "TSecretStrValue",
     "TSecretValue",
+    "attach",
     "config",
     "current",
     "defer",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,26 @@ if TYPE_CHECKING:
 
 # Any throughout: data and hints are whatever dlt takes
 
+_UNUSED = ("pipelines_dir", "pipeline_salt")
+_REFUSED = {
+    "staging": "leave it out: files land and are kept before they are loaded, whatever the destination",
+    "import_schema_path": "declare columns in a project file, or give `columns=` the file",
+    "export_schema_path": "`penstock schema export` writes the schemas of tables",
+    "full_refresh": "run with `refresh='drop_sources'`",
+}
+_INSTEAD = {
+    "activate": "no pipeline is active by itself",
+    "default_schema": "ask `dataset()` for what was loaded",
+    "drop": "run with `refresh='drop_sources'`; no folder of the pipeline's own is kept",
+    "extract": "`run` is all of it",
+    "get_local_state_val": "nothing is kept but at the destination, see `state`",
+    "has_data": "ask `dataset().row_counts()`",
+    "last_trace": "see `last_result`",
+    "load": "`run` is all of it",
+    "normalize": "`run` is all of it",
+    "set_local_state_val": "keep it in `current.resource_state()`, which is at the destination",
+    "sql_client": "ask `dataset().query(sql)`",
+}
 _FORMATS = {"duckdb": ("parquet", "jsonl", "insert_values"), FILESYSTEM: ("parquet",)}
 
 
@@ -32,13 +53,16 @@ def pipeline(
     progress: Any = None,
     naming: str = "direct",
     nesting: NestingMode | str = NestingMode.NATIVE,
+    **others: Any,
 ) -> Pipeline:
     """A pipeline, named after the program if it has no name, into a DuckDB file of its name.
 
     `dataset_name` is the schema, or the folder, that holds the tables: `<pipeline_name>_dataset` if
     not given. `naming="snake_case"` and `nesting="flatten"` give the tables that dlt would give.
-    Raises: RefusedError for a destination that is not here.
+    `pipelines_dir` and `pipeline_salt` are taken and not used: nothing is kept but at the destination.
+    Raises: RefusedError for a destination that is not here, and for words that have no meaning here.
     """
+    _check(others)
     if dev_mode:
         raise RefusedError(
             "`dev_mode` makes a new dataset with every run, which nothing here does",
@@ -55,6 +79,22 @@ def pipeline(
     return Pipeline(
         name, destination_of(destination), dataset_name, shape, refresh=refresh, progress=progress
     )
+
+
+def attach(pipeline_name: str | None = None, **options: Any) -> Pipeline:
+    """The pipeline of that name, wherever it ran: its state is at the destination. Options: as `pipeline`."""
+    return pipeline(pipeline_name, **options)
+
+
+def _check(others: Mapping[str, Any]) -> None:
+    for word, value in others.items():
+        if word in _UNUSED or (word in _REFUSED and value is None):
+            continue
+        raise RefusedError(
+            f"`{word}` has no meaning for a pipeline here",
+            found=repr(value),
+            hint=_REFUSED.get(word) or suggest(word, (*_REFUSED, "destination", "dataset_name", "refresh")),
+        )
 
 
 def run(
@@ -129,6 +169,13 @@ class Pipeline:
     def dataset(self) -> Dataset:
         """The tables, to read."""
         return self._engine().dataset()
+
+    def sync_destination(self) -> None:
+        """Nothing: the state is nowhere but at the destination."""
+
+    def __getattr__(self, name: str) -> Any:
+        said = f": {_INSTEAD[name]}" if name in _INSTEAD else ""
+        raise AttributeError(f"a pipeline here has no `{name}`{said}", name=name, obj=self)
 
     @property
     def state(self) -> dict[str, Any]:

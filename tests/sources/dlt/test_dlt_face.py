@@ -184,3 +184,21 @@ def test_what_a_pipeline_cannot_do_is_refused() -> None:
         dlt.pipeline("p", nesting="flat")
     with pytest.raises(RefusedError, match="not written as csv"):
         dlt.pipeline("p", destination="filesystem").run([1], loader_file_format="csv")
+    with pytest.raises(RefusedError, match="files land and are kept before"):
+        dlt.pipeline("p", staging="filesystem")
+    with pytest.raises(RefusedError, match="`datasetname` has no meaning") as caught:
+        dlt.pipeline("p", datasetname="d")
+    assert "did you mean 'dataset_name'" in str(caught.value)
+
+
+def test_words_that_need_nothing_are_taken() -> None:
+    pipeline = dlt.attach("p", pipelines_dir="somewhere", dataset_name="d", staging=None)
+    assert (pipeline.pipeline_name, pipeline.dataset_name) == ("p", "d")
+    pipeline.sync_destination()
+
+
+def test_words_of_a_pipeline_that_are_not_there_say_what_is() -> None:
+    with pytest.raises(AttributeError, match="see `last_result`"):
+        _ = dlt.pipeline("p").last_trace
+    with pytest.raises(AttributeError, match=r"has no `runn`$"):
+        _ = dlt.pipeline("p").runn

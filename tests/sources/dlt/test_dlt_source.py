@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pydantic
 import pytest
 
 pytest.importorskip("dlt", reason="dlt is not installed: pip install 'penstock[dlt]'")
@@ -150,6 +151,50 @@ def test_a_backfill_keeps_no_state() -> None:
     found = take(issues(rows, updated=window))
     assert [row["id"] for row in found.rows["issues"]] == [1, 2]
     assert "last_value" not in (found.state or "")
+
+
+def test_a_cursor_follows_the_interval_that_a_scheduler_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"id": n, "updated": day(n)} for n in range(5)]
+    asked = dlt.sources.incremental[datetime]("updated", allow_external_schedulers=True)
+    monkeypatch.setenv("PENSTOCK_INTERVAL_START", day(1).isoformat())
+    monkeypatch.setenv("PENSTOCK_INTERVAL_END", day(3).isoformat())
+    assert [row["id"] for row in take(issues(rows, updated=asked)).rows["issues"]] == [1, 2]
+
+
+def test_a_resource_reads_the_cursor_of_another() -> None:
+    @dlt.resource
+    def report() -> Iterator[dict[str, Any]]:
+        yield {"until": dlt.sources.incremental.from_existing_state("issues", "updated").last_value}
+
+    @dlt.source
+    def both() -> Any:
+        return issues([{"id": 1, "updated": day(2)}]), report
+
+    first = take(both())
+    assert take(both().with_resources("report"), first.state).rows == {"report": [{"until": day(2)}]}
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("fifo", "aabb"), ("round_robin", "abab")])
+def test_the_order_in_which_resources_are_asked(
+    mode: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def pages(name: str) -> Any:
+        def function() -> Iterator[Any]:
+            for number in range(2):
+                asked.append(name)
+                yield [{"n": number}]
+
+        return dlt.resource(function, name=name)
+
+    @dlt.source
+    def both() -> Any:
+        return pages("a"), pages("b")
+
+    monkeypatch.setenv("EXTRACT__NEXT_ITEM_MODE", mode)
+    take(both())
+    assert "".join(asked) == expected
 
 
 def test_state_of_the_source_and_of_the_resource() -> None:
@@ -345,6 +390,27 @@ def test_what_the_code_raises_is_told_with_its_resource_and_line() -> None:
     assert str(caught.value.where).startswith(__file__)
     assert str(caught.value.where).endswith("in broken")
     assert isinstance(caught.value.__cause__, ResourceExtractionError)
+
+
+class Word(pydantic.BaseModel):
+    word: str
+
+    @pydantic.field_validator("word")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value == "bad":
+            raise ValueError("no such word")
+        return value.upper()
+
+
+def test_a_model_runs_under_the_contract_as_in_dlt() -> None:
+    rows = [{"word": "bad", "key": "hush"}, {"word": "good", "key": "hush"}]
+    with pytest.raises(RefusedError) as caught:
+        take(dlt.resource(rows, name="words", columns=Word))
+    found = "ValidationError: 1 validation error for Word; word: Value error, no such word"
+    assert caught.value.found == found
+    kept = take(dlt.resource(rows, name="words", columns=Word, schema_contract={"data_type": "discard_row"}))
+    assert [row["word"] for row in kept.rows["words"]] == ["GOOD"]
 
 
 def test_steps_and_functions_that_fail() -> None:

@@ -23,6 +23,7 @@ from penstock.errors import OutsideError, PenstockError, ProjectError, RefusedEr
 
 _LATER = (408, 423, 425, 429)
 _BROKEN = 500
+_SHOWN = 3
 _AWAY = {
     "requests.exceptions": ("ConnectionError", "Timeout", "ChunkedEncodingError"),
     "urllib3.exceptions": ("HTTPError",),
@@ -126,4 +127,6 @@ def _line(error: BaseException) -> str | None:
 
 def _first_line(error: BaseException) -> str:
     text = str(error).strip().partition("\n")[0]
+    if callable(faults := getattr(error, "errors", None)) and hasattr(error, "error_count"):  # pydantic's
+        text += "".join(f"; {'.'.join(map(str, f['loc']))}: {f['msg']}" for f in faults()[:_SHOWN])
     return _USER.sub(r"\1***@", _QUERY.sub(r"\1***", text))

@@ -12,6 +12,7 @@ replaces them has filled, so that they are emptied when it has nothing more.
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -28,9 +29,11 @@ from dlt.extract import DltResource
 from dlt.extract import DltSource as Source
 from dlt.extract.decorators import SourceInjectableContext, SourceSchemaInjectableContext
 from dlt.extract.extract import data_to_sources
+from dlt.extract.incremental.context import TimeIntervalContext
 from dlt.extract.pipe_iterator import PipeIterator
 from dlt.extract.state import reset_resource_state
 
+from penstock.cursors.schedule import interval
 from penstock.errors import NotFoundError, RefusedError, suggest
 from penstock.ports import Block, Checkpoint
 from penstock.schema.nesting import Nesting, NestingMode
@@ -158,6 +161,7 @@ class DltSource:
                 source_state_key=source.name,
             ),
             StateInjectableContext(state=state),
+            TimeIntervalContext(interval(os.environ)),
             SourceSchemaInjectableContext(source.schema),
             SourceInjectableContext(source),
         )
