@@ -68,9 +68,12 @@ def _started(program: Path, folder: Path) -> tuple[int, subprocess.Popen[bytes]]
     share, user = program.parent.parent / "share" / "mysql", unprivileged()
     (folder / "data").mkdir()
     scripts = "".join((share / name).read_text() for name in _SCRIPTS if (share / name).exists())
-    login = f"CREATE USER {USER}@'%' IDENTIFIED BY '{PASSWORD}'; GRANT ALL ON *.* TO {USER}@'%';\n"
+    logins = (
+        f"CREATE USER {USER}@'{host}' IDENTIFIED BY '{PASSWORD}';\nGRANT ALL ON *.* TO {USER}@'{host}';\n"
+        for host in ("localhost", "127.0.0.1")
+    )
     (folder / "begin.sql").write_text("CREATE DATABASE mysql;\nUSE mysql;\n" + scripts)
-    (folder / "login.sql").write_text(login)
+    (folder / "login.sql").write_text("".join(logins))
     if user:
         for path in (folder, folder / "data"):
             shutil.chown(path, user)

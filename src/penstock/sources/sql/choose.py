@@ -63,7 +63,7 @@ def choose(spec: SqlDatabaseSpec, server: Server) -> list[Job]:
             picked.setdefault(name, (relation, said))
     for name, said in queries.items():
         assert said.query is not None
-        picked[name] = (server.describe(name, said.query), said)
+        picked[name] = (server.describe(name, said.query.strip().rstrip(";")), said)
     jobs = [_job(name, relation, said, server) for name, (relation, said) in picked.items()]
     return sorted(jobs, key=lambda job: job.is_whole)
 

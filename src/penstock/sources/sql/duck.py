@@ -74,9 +74,9 @@ class DuckServer:
     def describe(self, name: str, query: str) -> Relation:
         """A query as a relation."""
         with self._telling(name, own_sql=True):
-            found = self._all(f"DESCRIBE SELECT * FROM ({query})")
+            found = self._all(f"DESCRIBE SELECT * FROM ({query}\n)")
         fields = tuple(self._field(column, True, kind, None) for column, kind, *_ in found)
-        return Relation("", name, f"({query})", fields)
+        return Relation("", name, f"({query}\n)", fields)
 
     def read_as(self, found: Field, kind: DataType) -> Field:
         """Read as DuckDB prints it, then as what is wanted; nested values as JSON."""
@@ -98,10 +98,10 @@ class DuckServer:
             return "'" + "".join(f"\\x{byte:02X}" for byte in value) + "'::BLOB"
         return spelt(value)
 
-    def batches(self, sql: str, fields: Sequence[Field], rows: int) -> Iterator[pa.RecordBatch]:
+    def batches(self, name: str, sql: str, fields: Sequence[Field], rows: int) -> Iterator[pa.RecordBatch]:
         """The rows as Arrow."""
         del fields  # their Arrow types are DuckDB's own
-        with self._telling("the table", own_sql=True):
+        with self._telling(name, own_sql=True):
             reader = self._connection.sql(sql).to_arrow_reader(rows)
             yield from reader
 

@@ -23,8 +23,7 @@ class Seen:
     among numbers, the column becomes text.
     """
 
-    def __init__(self, fields: Sequence[Field], table: str = "the table") -> None:
-        self.table = table
+    def __init__(self, fields: Sequence[Field]) -> None:
         self.fields = fields
         self.kinds: list[DataType] = [t.NULL] * len(fields)
 

@@ -25,6 +25,13 @@ def refuse_login(address: Address, found: str) -> RefusedError:
     )
 
 
+def no_database(address: Address, found: str) -> RefusedError:
+    """A server that has no such database."""
+    return RefusedError(
+        "the server has no such database or user", where=address.shown, found=address.redact(found).strip()
+    )
+
+
 def unreachable(address: Address, found: str) -> OutsideError:
     """A server that does not answer."""
     return OutsideError(

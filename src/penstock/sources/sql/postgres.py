@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +24,10 @@ from penstock.sources.sql.relation import Field, Found, How, Relation
 COPY_BYTES = 8 << 20
 _SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _ORDINARY = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ ONLY"
+NAN = "cannot convert NaN to bigint"
+_PASSING = re.compile(
+    r"terminating connection|canceling statement|connection|shutting down|out of memory|deadlock"
+)
 _LOGIN = ("password authentication failed", "no password supplied", "no pg_hba.conf entry")
 
 
@@ -35,8 +40,11 @@ class PostgresServer:
             self._connection = adbc_driver_postgresql.dbapi.connect(address.url)
         except adbc_driver_manager.Error as error:
             said = str(error).removeprefix("IO: [libpq] ").strip()
-            login = any(words in said for words in _LOGIN)
-            raise (faults.refuse_login if login else faults.unreachable)(address, said) from error
+            if any(words in said for words in _LOGIN):
+                raise faults.refuse_login(address, said) from error
+            if re.search(r"(database|role) .* does not exist", said):
+                raise faults.no_database(address, said) from error
+            raise faults.unreachable(address, said) from error
         with self._telling("the database"):
             self._execute(_SNAPSHOT if snapshot else _ORDINARY)
             self._execute("SET LOCAL TimeZone = 'UTC'")
@@ -54,9 +62,9 @@ class PostgresServer:
     def describe(self, name: str, query: str) -> Relation:
         """A query as a relation."""
         with self._telling(name, own_sql=True), self._cursor() as cursor:
-            schema = cursor.adbc_execute_schema(f"SELECT * FROM ({query}) AS src")
+            schema = cursor.adbc_execute_schema(f"SELECT * FROM ({query}\n) AS src")
         fields = tuple(field_of(_described(column)) for column in schema)
-        return Relation("", name, f"({query})", fields)
+        return Relation("", name, f"({query}\n)", fields)
 
     def read_as(self, found: Field, kind: DataType) -> Field:
         """Read as PostgreSQL prints it, then as what is wanted; arrays and rows as JSON."""
@@ -79,10 +87,10 @@ class PostgresServer:
         """A literal of no type of its own: it takes that of the column it is compared with."""
         return f"'\\x{value.hex()}'" if isinstance(value, bytes) else spelt(value)
 
-    def batches(self, sql: str, fields: Sequence[Field], rows: int) -> Iterator[pa.RecordBatch]:
+    def batches(self, name: str, sql: str, fields: Sequence[Field], rows: int) -> Iterator[pa.RecordBatch]:
         """The rows as they come from the wire, 8 MB of COPY at a time."""
-        del rows, fields  # the driver cuts by bytes and tells the types itself
-        with self._telling("the table", own_sql=True), self._cursor() as cursor:
+        del rows  # the driver cuts by bytes
+        with self._telling(name, own_sql=True, fields=fields), self._cursor() as cursor:
             cursor.adbc_statement.set_options(
                 **{adbc_driver_postgresql.StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(COPY_BYTES)}
             )
@@ -110,32 +118,55 @@ class PostgresServer:
             return found
 
     @contextmanager
-    def _telling(self, table: str, own_sql: bool = False) -> Iterator[None]:
+    def _telling(self, table: str, own_sql: bool = False, fields: Sequence[Field] = ()) -> Iterator[None]:
         try:
             yield
         except adbc_driver_manager.Error as error:
-            raise told(self.address, table, error, own_sql) from error
-        except OSError as error:  # what Arrow makes of the driver's errors in the middle of a stream
-            raise faults.failed(self.address, table, str(error)) from error
+            raise told(self.address, table, error, own_sql, fields) from error
+        except (OSError, pa.ArrowException) as error:  # the same in the middle of a stream
+            raise told_late(self.address, table, str(error), fields) from error
 
 
-def told(address: Address, table: str, error: adbc_driver_manager.Error, own_sql: bool) -> PenstockError:
+def told(
+    address: Address, table: str, error: adbc_driver_manager.Error, own_sql: bool, fields: Sequence[Field]
+) -> PenstockError:
     """An error of the driver as one of ours, by its SQLSTATE."""
-    said = str(error).partition("\n\nQuery was")[0].partition("[libpq] ")[2] or str(error)
+    said = _server_said(str(error))
     state = error.sqlstate or ""
+    if NAN in said:
+        return _not_a_number(table, fields)
     if state == "42501":
         return faults.denied(address, table, said)
     if state in ("42P01", "42703", "3F000"):
         return faults.gone(address, table, said, own_sql)
-    if "cannot convert NaN to bigint" in said:
-        return RefusedError(
-            f"a `numeric` column of `{table}` holds NaN",
-            where=address.shown,
-            hint="read it as text: `types: {<column>: text}` at the table of the source",
-        )
     if state[:2] in ("42", "22", "0A"):
         return faults.wrong_sql(address, table, said)
     return faults.failed(address, table, said)
+
+
+def told_late(address: Address, table: str, text: str, fields: Sequence[Field]) -> PenstockError:
+    """An error in the middle of a stream, of which only the text is known: is it the data or the connection?"""
+    said = _server_said(text)
+    if NAN in said:
+        return _not_a_number(table, fields)
+    if "ERROR:" in said and not _PASSING.search(said):
+        return faults.wrong_sql(address, table, said)
+    return faults.failed(address, table, said)
+
+
+def _not_a_number(table: str, fields: Sequence[Field]) -> RefusedError:
+    numbers = [f.name for f in fields if f.how is How.SCALED]
+    return RefusedError(
+        f"a number of `{table}` is NaN, which no decimal is",
+        where=f"column {' or '.join(f'`{name}`' for name in numbers)}",
+        hint=faults.AS_TEXT % (numbers[0] if len(numbers) == 1 else "<column>"),
+    )
+
+
+def _server_said(text: str) -> str:
+    """What the server said, without what the driver puts around it."""
+    text = re.split(r"\s+Query was: ", text)[0]
+    return text[text.find("ERROR:") :].strip() if "ERROR:" in text else text
 
 
 def _described(column: pa.Field) -> Described:

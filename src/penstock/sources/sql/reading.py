@@ -43,7 +43,7 @@ class Reading:
     def items(self) -> Iterator[Block | Checkpoint]:
         """What is new. Raises: RefusedError, OutsideError."""
         empty = True
-        for batch in self.server.batches(self._sql(), self.job.relation.fields, self.rows):
+        for batch in self.server.batches(self.job.name, self._sql(), self.job.relation.fields, self.rows):
             made = arrive(self.job.name, batch, self.job.relation.fields)
             new = self._new(made)
             if new.num_rows:

@@ -97,8 +97,8 @@ class Server(Protocol):
         """A value of a cursor or a key as SQL. Raises: TypeError for a type that has none."""
         ...
 
-    def batches(self, sql: str, fields: Sequence[Field], rows: int) -> Iterator[pa.RecordBatch]:
-        """What a query gives, about `rows` rows at a time. Raises: RefusedError, OutsideError."""
+    def batches(self, name: str, sql: str, fields: Sequence[Field], rows: int) -> Iterator[pa.RecordBatch]:
+        """What a query of the table `name` gives, some rows at a time. Raises: RefusedError, OutsideError."""
         ...
 
     def close(self) -> None:

@@ -54,9 +54,9 @@ class SQLiteServer:
     def describe(self, name: str, query: str) -> Relation:
         """A query as a relation, its columns without types."""
         with self._telling(name, own_sql=True):
-            found = self._connection.execute(f"SELECT * FROM ({query}) LIMIT 0").description
+            found = self._connection.execute(f"SELECT * FROM ({query}\n) LIMIT 0").description
         fields = tuple(self._field(column[0], "", nullable=True, strict=False) for column in found)
-        return Relation("", name, f"({query})", fields)
+        return Relation("", name, f"({query}\n)", fields)
 
     def read_as(self, found: Field, kind: DataType) -> Field:
         """Read as text, then as what is wanted; as bytes for what is no text."""
@@ -72,10 +72,10 @@ class SQLiteServer:
         """Numbers, text and bytes: SQLite has no other values."""
         return f"X'{value.hex()}'" if isinstance(value, bytes) else number_or_text(value)
 
-    def batches(self, sql: str, fields: Sequence[Field], rows: int) -> Iterator[pa.RecordBatch]:
+    def batches(self, name: str, sql: str, fields: Sequence[Field], rows: int) -> Iterator[pa.RecordBatch]:
         """Chunks of rows, each column in the type that holds its values so far."""
         seen = Seen(fields)
-        with self._telling(seen.table, own_sql=True):
+        with self._telling(name, own_sql=True):
             cursor = self._connection.execute(sql)
             while chunk := cursor.fetchmany(rows):
                 yield seen.batch(chunk)
