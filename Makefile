@@ -4,10 +4,10 @@ BIN := .venv/bin
 DEMO := demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs clean
+.PHONY: help demo demo-postcodes test check bench docs clean
 
 help:  ## Say what there is
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 .venv/pip:
 	$(PYTHON) -m venv .venv
@@ -17,6 +17,10 @@ help:  ## Say what there is
 .venv/penstock: .venv/pip pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
 	$(BIN)/python -m compileall -q src
+	@touch $@
+
+.venv/rest: .venv/penstock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[rest]"
 	@touch $@
 
 .venv/test: .venv/penstock
@@ -34,6 +38,9 @@ help:  ## Say what there is
 demo: .venv/penstock  ## Generate data, load it, add new data, load only that
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh $(DEMO)
 
+demo-postcodes: .venv/rest  ## A thousand calls of an API, checked, kept, loaded and counted day by day
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo_postcodes.sh $(DEMO)-postcodes
+
 test: .venv/test  ## The whole test suite, slow tests included
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
@@ -50,4 +57,4 @@ docs: .venv/docs  ## Build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:  ## Remove what was built
-	rm -rf .venv $(DEMO) site build dist benchmarks/.work
+	rm -rf .venv $(DEMO) $(DEMO)-postcodes site build dist benchmarks/.work

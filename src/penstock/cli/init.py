@@ -23,6 +23,7 @@ _TEMPLATES = {
     "files": "JSON lines in a folder, checked and loaded into DuckDB",
     "parquet": "two pipelines: JSON lines to parquet files, and those to DuckDB",
     "land": "files that others drop into the landing area, checked against etl_manager metadata",
+    "postcodes": "a thousand calls of an API, checked, kept, loaded and counted day by day",
 }
 _MARK = re.compile(r"\{\{(\w+)\}\}")
 _PLAIN = re.compile(r"[a-z][a-z0-9_-]*")

@@ -18,7 +18,9 @@ def init(
     template: Annotated[
         str | None,
         typer.Argument(
-            metavar="TEMPLATE", help="The kind of project: files, parquet or land.", show_default=False
+            metavar="TEMPLATE",
+            help="The kind of project: files, parquet, land or postcodes.",
+            show_default=False,
         ),
     ] = None,
     folder: Annotated[
@@ -75,12 +77,13 @@ def _tell(terminal: Terminal, template: str, target: Path, name: str, written: l
     }
     steps = [f"cd {shlex.quote(str(target))}"] if target != Path() else []
     steps += ["penstock generate"] if (target / "raw_data").is_dir() else []
+    last = "python server.py penstock run" if (target / "server.py").is_file() else "penstock run"
     terminal.answer(
         lambda: document,
         lambda: [
             *(line(f"  {path.as_posix()}") for path in written),
             line(good(f"made {name}"), f" from the template {template}; next:"),
-            *(line("  ", strong(step)) for step in (*steps, "penstock run")),
+            *(line("  ", strong(step)) for step in (*steps, last)),
             line(f"{(target / 'README.md').as_posix()} tells more"),
         ],
     )
