@@ -1,8 +1,9 @@
 """From the blocks of `penstock run tap-github target-jsonl` to pipelines of the project.
 
-An extractor and what follows it become a pipeline called `<extractor>-to-<loader>`, which the one engine
-runs like any other. What follows may be a loader, a kind of destination such as `duckdb`, the URL of one,
-or `destination`, which is the project's own. A job stands for its blocks.
+An extractor and what follows it become a pipeline called `<extractor>-to-<loader>` (in another environment
+than the default one `<environment>.<extractor>-to-<loader>`), which the one engine runs like any other. What
+follows may be a loader, a kind of destination such as `duckdb`, the URL of one, or `destination`, which is
+the project's own. A job stands for its blocks.
 """
 
 from __future__ import annotations
@@ -34,8 +35,13 @@ _DEFAULT_PATHS = {"duckdb": "warehouse.duckdb", "parquet": "warehouse"}
 
 @dataclass(frozen=True, slots=True)
 class BlockOptions:
-    """What a run of blocks may be told of state and catalogs."""
+    """What a run of blocks may be told of state and catalogs.
 
+    `full_refresh` asks taps for everything again: in place of what was loaded where the destination is one
+    of ours, and beside it where it is a Singer target, as Meltano has it.
+    """
+
+    full_refresh: bool = False
     state_id_suffix: str | None = None
     state_strategy: str | None = None
     refresh_catalog: bool = False
@@ -76,7 +82,7 @@ def with_pairs(
             names.append(item)
             continue
         item = replace(item, suffix=item.suffix or options.state_id_suffix)
-        name = item.name
+        name = _prefix(loaded) + item.name
         if name not in loaded.project.pipelines and name not in made:
             made[name], hidden = _pipeline(plugins, item, name, options)
             secrets |= hidden
@@ -88,6 +94,18 @@ def with_pairs(
     digest = hashlib.sha256(said.encode()).hexdigest()
     found = replace(loaded, project=project, digest=digest, secrets=loaded.secrets | secrets)
     return found, list(dict.fromkeys(names))
+
+
+def check_blocks(loaded: LoadedProject, words: Sequence[str]) -> None:
+    """Whether words make blocks of this project. Raises: as `with_pairs`."""
+    for _ in _items(loaded, list(words)):
+        pass
+
+
+def _prefix(loaded: LoadedProject) -> str:
+    """What tells the pipelines of an environment from those of the default one."""
+    environment = loaded.project.environment
+    return f"{environment}." if environment not in (None, loaded.project.default_environment) else ""
 
 
 def remembered(loaded: LoadedProject, runs: Path) -> list[str]:
@@ -148,6 +166,10 @@ def _is_destination(word: str) -> bool:
 def _pair_named(loaded: LoadedProject, name: str) -> Pair | None:
     """The pair whose pipeline is called so, or None."""
     loaders = {p.name for p in loaded.project.plugins.of(PluginKind.LOADERS)}
+    prefix = _prefix(loaded)
+    if not name.startswith(prefix):
+        return None
+    name = name.removeprefix(prefix)
     for plugin in loaded.project.plugins.of(PluginKind.EXTRACTORS):
         rest = name.removeprefix(plugin.name + _BETWEEN)
         for sink in (*loaders, OWN, *_DEFAULT_PATHS) if rest != name else ():
@@ -182,11 +204,10 @@ def _pipeline(
     """The pipeline of a pair, and the secrets in it."""
     extractor = plugins.entry(pair.extractor, PluginKind.EXTRACTORS)
     source, hidden, config = _source(plugins, extractor, options)
-    environment = plugins.loaded.project.environment
-    said: dict[str, Any] = {"source": source, "dataset": "/".join(filter(None, [environment, name]))}
+    said: dict[str, Any] = {"source": source}
     if pair.sink in {p.name for p in plugins.loaded.project.plugins.of(PluginKind.LOADERS)}:
         loader = plugins.entry(pair.sink, PluginKind.LOADERS)
-        said["destination"], more = _target(plugins, loader, plugins.pair_variables(extractor, config))
+        said["destination"], more = _target(plugins, loader, name, plugins.pair_variables(extractor, config))
         hidden |= more
     elif (destination := _destination(plugins.loaded, pair.sink)) is not None:
         said["destination"] = destination
@@ -239,11 +260,10 @@ def _cached_catalog(plugins: Plugins, entry: Entry, *, refresh: bool) -> str:
 
 
 def _target(
-    plugins: Plugins, entry: Entry, variables: Mapping[str, str]
+    plugins: Plugins, entry: Entry, pipeline: str, variables: Mapping[str, str]
 ) -> tuple[dict[str, Any], frozenset[str]]:
     """The loader as a destination of type `singer_target`, and its secrets."""
     resolved = plugins.resolved(entry, variables)
-    ledger = f".penstock/targets/{entry.name}.duckdb"
     target = {
         "type": "singer_target",
         "target": plugins.home_name(entry),
@@ -251,7 +271,7 @@ def _target(
         "config": resolved.config(),
         "env": {**plugins.dotenv, **plugins.variables(entry), **variables},
         "without_merge": "append",
-        "path": ledger,
+        "path": f".penstock/targets/{pipeline}.duckdb",
     }
     return target, resolved.secrets()
 
@@ -272,4 +292,6 @@ def _destination(loaded: LoadedProject, sink: str) -> Any:
     """A destination of ours by its kind or URL; None for the project's own."""
     if sink == OWN or sink == loaded.project.destination.type:
         return None
-    return {"type": sink, "path": _DEFAULT_PATHS[sink]} if sink in _DEFAULT_PATHS else sink
+    if sink not in _DEFAULT_PATHS:
+        return sink
+    return {"type": sink, "path": _prefix(loaded) + _DEFAULT_PATHS[sink]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -18,8 +19,9 @@ from penstock.ledger import Facts, Refresh, RunRecord
 from penstock.project.loaded import LoadedProject
 from penstock.project.maker import MakerSpec
 from penstock.project.order import order_pipelines
+from penstock.project.singer_target import SingerTargetSpec
 from penstock.project.spec import Project
-from penstock.project.tables import pipeline_of
+from penstock.project.tables import destination_of, pipeline_of
 from penstock.report.facts import (
     Kept,
     Observer,
@@ -122,24 +124,40 @@ class Session:
             )
         results = []
         for name in self._chosen(pipelines, blocks):
-            if refresh is not None and not isinstance(self.project.pipelines[name].source, MakerSpec):
+            anew = blocks is not None and blocks.full_refresh
+            made = isinstance(self.project.pipelines[name].source, MakerSpec)
+            if (anew or refresh is not None) and not made:
                 raise ProjectError(
                     f"the source of `{name}` has files, and is not asked for them again",
                     where=self.loaded.where_of(("pipelines", name, "source")),
                     hint="`penstock rebuild` loads everything again from raw history; "
                     "or name the pipelines to refresh",
                 )
-            work = partial(self._run, name, observe, wait_s, refresh)
+            work = partial(self._run, name, observe, wait_s, refresh, anew=anew)
             results.append(retried(self.loaded, name, observe, work))
         return RunResult(tuple(results))
 
     def _run(
-        self, name: str, observe: Observer, wait_s: float, refresh: Refresh | None, attempt: int
+        self,
+        name: str,
+        observe: Observer,
+        wait_s: float,
+        refresh: Refresh | None,
+        attempt: int,
+        *,
+        anew: bool = False,
     ) -> PipelineResult:
         from penstock.app.flows import flow_of
 
         quiet = self._quiet(name)
         flow = flow_of(self.loaded, name, observe)
+        if anew and flow.producer is not None:
+            if isinstance(destination_of(self.project, name), SingerTargetSpec):
+                from penstock.app.asking import Anew
+
+                flow = replace(flow, producer=Anew(flow.producer))
+            else:
+                refresh = refresh or Refresh.DROP_DATA
         began = time.time()
         if quiet.holds(flow):
             return PipelineResult(name, Status.NOTHING_NEW, seconds=time.time() - began)
@@ -219,6 +237,27 @@ class Session:
             return PipelineResult(what.pipeline, Status.NOTHING_NEW)
         with self._still(what.pipeline, observe) as flow:
             return drop(flow, self._quiet(what.pipeline), self._runs, what, wait_s)
+
+    def state(self, pipeline: str) -> str | None:
+        """The state of a pipeline's source as the last load left it: JSON text, or None."""
+        name = self._one(pipeline)
+        with self._still(name, _unheard) as flow:
+            return flow.destination.facts(name).state.get(flow.dataset)
+
+    def set_state(self, pipeline: str, state: str, observe: Observer, *, wait_s: float = 0) -> PipelineResult:
+        """Put a state (JSON text) in the place of a pipeline's own. What waits is loaded before."""
+        from penstock.app.asking import Stating
+        from penstock.run.pipeline import run_pipeline
+
+        name = self._one(pipeline)
+        with self._still(name, observe) as flow:
+            stating = replace(flow, producer=Stating(state))
+            return run_pipeline(stating, self._quiet(name), wait_s, runs=self._runs, command="state")
+
+    def with_state(self) -> dict[str, str]:
+        """The states of all pipelines that have one, by the pipeline's name."""
+        found = {name: self.state(name) for name in self._seen([])}
+        return {name: state for name, state in found.items() if state is not None}
 
     # ------------------------------------------------------------------------------ looking
 
@@ -403,6 +442,19 @@ class Session:
         for name in pipelines:
             pipeline_of(self.project, name)
         return [name for name in order if not pipelines or name in pipelines]
+
+    def _one(self, name: str) -> str:
+        """A pipeline whose source makes records, by name. Raises: UsageError for several, or for files."""
+        found = self._chosen([name])
+        if len(found) != 1 or not isinstance(self.project.pipelines[found[0]].source, MakerSpec):
+            raise UsageError(
+                f"`{name}` keeps no state",
+                found=", ".join(found)
+                if len(found) > 1
+                else "a source of files, which the ledger looks after",
+                expected="a pipeline whose source makes records, such as `tap-github-to-target-jsonl`",
+            )
+        return found[0]
 
     def _seen(self, pipelines: Sequence[str]) -> list[str]:
         """The pipelines that are named; if none is, all of the project, and the blocks that it has run."""

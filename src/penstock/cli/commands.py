@@ -13,14 +13,18 @@ from penstock.cli.config import config
 from penstock.cli.drop import drop
 from penstock.cli.generate import HELP as GENERATE_HELP
 from penstock.cli.generate import generate
+from penstock.cli.invoke import invoke
+from penstock.cli.jobs import job
 from penstock.cli.plan import plan
 from penstock.cli.plugins import add, install, remove
 from penstock.cli.quarantine import quarantine
 from penstock.cli.run import rebuild, run
+from penstock.cli.schedules import schedule
 from penstock.cli.schema import schema
 from penstock.cli.select import select
 from penstock.cli.show import show
 from penstock.cli.start import init
+from penstock.cli.state import state
 from penstock.cli.status import status
 from penstock.cli.terminal import Terminal
 from penstock.version import __version__
@@ -70,6 +74,10 @@ app.command()(install)
 app.command()(remove)
 app.command(help=CONFIG_HELP, context_settings={"ignore_unknown_options": True})(config)
 app.command()(select)
+app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(invoke)
+app.add_typer(state, name="state")
+app.add_typer(job, name="job")
+app.add_typer(schedule, name="schedule")
 app.command()(drop)
 
 

@@ -42,7 +42,7 @@ def run(
         typer.Option("--refresh", help="Ask the source for everything again, in place of what was loaded."),
     ] = None,
     full_refresh: Annotated[
-        bool, typer.Option("--full-refresh", help="The same as --refresh drop_data.")
+        bool, typer.Option("--full-refresh", help="Ask for everything again, as --refresh drop_data does.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be done, as `penstock plan` does.")
@@ -81,8 +81,9 @@ def run(
         plan(context, pipelines, project=project, environment=environment, json=json, quiet=quiet)
     terminal: Terminal = context.obj
     terminal.json, terminal.quiet = json, quiet
-    refresh = refresh or (Refresh.DROP_DATA if full_refresh else None)
-    told = _block_options(state_id_suffix, state_strategy, refresh_catalog=refresh_catalog)
+    told = _block_options(
+        state_id_suffix, state_strategy, full_refresh=full_refresh, refresh_catalog=refresh_catalog
+    )
     with opened(terminal, project, environment) as session, stoppable(terminal) as stop:
         with followed(terminal) as observe:
             result = session.run(pipelines or [], stop.watched(observe), wait_s=wait, refresh=refresh, **told)
@@ -92,14 +93,16 @@ def run(
 
 
 def _block_options(
-    suffix: str | None, strategy: StateStrategy | None, *, refresh_catalog: bool
+    suffix: str | None, strategy: StateStrategy | None, *, full_refresh: bool, refresh_catalog: bool
 ) -> dict[str, Any]:  # Any: keyword arguments
     """What blocks are told, if they are told anything."""
-    if not (suffix or strategy or refresh_catalog):
+    if not (suffix or strategy or full_refresh or refresh_catalog):
         return {}
     from penstock.app.blocks import BlockOptions
 
-    return {"blocks": BlockOptions(suffix, strategy.value if strategy else None, refresh_catalog)}
+    return {
+        "blocks": BlockOptions(full_refresh, suffix, strategy.value if strategy else None, refresh_catalog)
+    }
 
 
 def rebuild(
