@@ -209,3 +209,33 @@ def test_a_pipeline_loads_both_tables(tmp_path: Path) -> None:
     assert pipeline.dataset().row_counts() == {"sales": 1, "sales_refused": 2}
     found = pipeline.dataset().sql("SELECT row->>'word', field, reason FROM sales_refused LIMIT 1").fetchall()
     assert found == [("bad", "word", "Value error, no such word")]
+
+
+class Bounded(BaseModel):
+    code: str = Field(pattern=r"^[A-Z]{2}$")
+    count: Annotated[int, Field(ge=1)] | None
+    sizes: list[int] = Field(max_length=3)
+
+
+class Looking(BaseModel):
+    code: str = Field(pattern="AB")
+
+
+class Ahead(BaseModel):
+    model_config = pydantic.ConfigDict(regex_engine="python-re")
+    code: str = Field(pattern="^(?!X)")
+
+
+def test_what_columns_can_promise_is_promised() -> None:
+    found = {c.name: c for c in resource([], name="r", columns=Bounded).compute_table_schema().columns}
+    assert found["code"].pattern is not None
+    assert (found["count"].minimum, found["count"].nullable) == (1, True)
+    assert found["sizes"].max_length == 3
+    assert [has_code(model) for model in (Bounded, Looking, Ahead)] == [False, False, True]
+
+
+def test_patterns_are_checked_by_the_gate(tmp_path: Path) -> None:
+    pipeline = ps.pipeline("p", root=tmp_path)
+    rows = [{"code": "xABx"}, {"code": "BA"}]
+    [table] = pipeline.run(resource(rows, name="r", columns=Looking)).tables
+    assert (table.loaded, table.quarantined) == (1, 1)

@@ -20,7 +20,7 @@ from penstock.schema.contract import Contract, Mode
 from penstock.schema.hints import Hints
 from penstock.schema.table import Column, Table
 from penstock.schema.types import JSON, TEXT
-from penstock.sources.python.annotation import is_model
+from penstock.sources.python.annotation import is_model, pattern_of
 from penstock.sources.python.chunk import Chunk
 from penstock.sources.python.mark import FileImport
 from penstock.sources.python.template import Template
@@ -150,11 +150,18 @@ def _has_code(schema: Any, depth: int) -> bool:
             return True
         if schema.get("computed_fields") or schema.get("custom_init"):
             return True
-        inside = depth > 1 or kind in ("list", "set", "frozenset", "dict", "tuple")
+        if schema.get("pattern") is not None and pattern_of(_text(schema["pattern"])) is None:
+            return True
+        inside = depth > 1 or kind in ("dict", "tuple")
         if inside and (kind in ("enum", "literal") or any(schema.get(word) is not None for word in _BOUNDS)):
             return True
         depth += kind in ("model", "dataclass", "typed-dict", "list", "set", "dict", "tuple", "definitions")
     return any(_has_code(part, depth) for name, part in schema.items() if name not in _NOT_VALUES)
+
+
+def _text(pattern: Any) -> str:
+    found: str = getattr(pattern, "pattern", pattern)
+    return found
 
 
 @functools.cache
