@@ -23,6 +23,7 @@ _TEMPLATES = {
     "files": "JSON lines in a folder, checked and loaded into DuckDB",
     "parquet": "two pipelines: JSON lines to parquet files, and those to DuckDB",
     "land": "files that others drop into the landing area, checked against etl_manager metadata",
+    "singer": "taps and targets: add, config, select and run them as with Meltano",
     "postcodes": "a thousand calls of an API, checked, kept, loaded and counted day by day",
 }
 _MARK = re.compile(r"\{\{(\w+)\}\}")

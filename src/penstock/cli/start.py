@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 
 from penstock.cli import options
 from penstock.cli.terminal import Terminal
-from penstock.errors import UsageError
+from penstock.errors import UsageError, suggest
 
 
 def init(
@@ -19,7 +20,7 @@ def init(
         str | None,
         typer.Argument(
             metavar="TEMPLATE",
-            help="The kind of project: files, parquet, land or postcodes.",
+            help="The kind of project: files, parquet, land, singer or postcodes; else DIR, for singer.",
             show_default=False,
         ),
     ] = None,
@@ -48,8 +49,10 @@ def init(
             found = f"{template} and --template {template_option}"
             raise UsageError("the template is given twice", found=found)
         folder = Path(template)
-    asks = terminal.interactive and not (no_input or json)
     known = templates()
+    if template is not None and template_option is None and folder is None and _is_folder(template, known):
+        template, folder = "singer", Path(template)  # as `meltano init` has it
+    asks = terminal.interactive and not (no_input or json)
     chosen = template_option or template or (_choose(terminal, known) if asks else next(iter(known)))
     target = folder or Path()
     default = target.resolve().name or "project"
@@ -57,6 +60,11 @@ def init(
         name = terminal.ask("Name of the project", default) if asks else default
     written = scaffold(chosen, target, {"name": name}, force=force)
     _tell(terminal, chosen, target, name, written)
+
+
+def _is_folder(word: str, known: Iterable[str]) -> bool:
+    """Whether a word that stands alone names a folder, and no template that was misspelt."""
+    return word not in known and suggest(word, known) is None
 
 
 def _choose(terminal: Terminal, known: dict[str, str]) -> str:
@@ -78,6 +86,7 @@ def _tell(terminal: Terminal, template: str, target: Path, name: str, written: l
     steps = [f"cd {shlex.quote(str(target))}"] if target != Path() else []
     steps += ["penstock generate"] if (target / "raw_data").is_dir() else []
     last = "python server.py penstock run" if (target / "server.py").is_file() else "penstock run"
+    last = "penstock add extractor tap-github" if template == "singer" else last
     terminal.answer(
         lambda: document,
         lambda: [

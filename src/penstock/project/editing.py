@@ -157,8 +157,8 @@ def _spliced(text: str, path: Sequence[Step], value: Any) -> str | None:
         if number == len(path) - 1:
             return _replaced(lines, node, found, step, value)
         node = found[1]
-        if isinstance(node, ScalarNode):
-            if node.value or value is _GONE:
+        if isinstance(node, ScalarNode) or not node.value:  # nothing, `[]` or `{}`
+            if node.value or node.anchor or value is _GONE:
                 return None
             return _replaced(lines, root, found, step, _nested(path[number + 1 :], value))
         if node.flow_style or node.anchor:
