@@ -29,9 +29,9 @@ def load_project(
     """
     file = find_project(start)
     root = file.parent
-    files = {file.name: _text(file, file.name)}
     if file.name == MELTANO_FILE:
-        return _load_meltano(files, root, environment, os.environ if env is None else env)
+        return _load_meltano(file, environment, os.environ if env is None else env)
+    files = {file.name: _text(file, file.name)}
     folder = root / PIPELINES
     if folder.is_dir():
         found = sorted(p for p in folder.iterdir() if p.suffix in (".yml", ".yaml") and p.is_file())
@@ -45,16 +45,21 @@ def load_project(
     return add_metadata(loaded, texts | {n: _model(n, root) for n in models})
 
 
-def _load_meltano(
-    files: dict[str, str], root: Path, environment: str | None, env: Mapping[str, str]
-) -> LoadedProject:
-    for glob in include_paths(files[MELTANO_FILE]):
-        for path in sorted(p for p in root.glob(glob) if p.is_file()):
-            name = path.relative_to(root).as_posix()
+def _load_meltano(file: Path, environment: str | None, env: Mapping[str, str]) -> LoadedProject:
+    files = meltano_files(file)
+    if (file.parent / DOTENV).is_file():
+        files[DOTENV] = _text(file.parent / DOTENV, DOTENV)
+    return parse_meltano(files, file.parent, environment, env, ENVIRONMENT)
+
+
+def meltano_files(file: Path) -> dict[str, str]:
+    """The texts of a `meltano.yml` and of the files that it includes, by their path beside it."""
+    files = {file.name: _text(file, file.name)}
+    for glob in include_paths(files[file.name]):
+        for path in sorted(p for p in file.parent.glob(glob) if p.is_file()):
+            name = path.relative_to(file.parent).as_posix()
             files.setdefault(name, _text(path, name))
-    if (root / DOTENV).is_file():
-        files[DOTENV] = _text(root / DOTENV, DOTENV)
-    return parse_meltano(files, root, environment, env, ENVIRONMENT)
+    return files
 
 
 def read_project(start: Path | None = None, environment: str | None = None) -> Project:

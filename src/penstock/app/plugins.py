@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -45,6 +46,7 @@ EXTRAS = (
     Setting("_dialect"),
     Setting("_use_cached_catalog", SettingKind.BOOLEAN),
 )
+_FILLED = re.compile(r"\$(?!MELTANO_)")
 _EXTRA_FIELDS = {"schema": "schema_"}
 
 
@@ -322,9 +324,9 @@ def _origin(chain: tuple[PluginSpec, ...]) -> PluginSpec:
 
 
 def _escaped(value: Any) -> Any:
-    """Texts whose variables were filled in already, so that none is looked for again."""
+    """Texts whose variables were filled in already; only Meltano's own are known no sooner than now."""
     if isinstance(value, str):
-        return value.replace("$", "\\$")
+        return _FILLED.sub(r"\\$", value)
     if isinstance(value, Mapping):
         return {k: _escaped(v) for k, v in value.items()}
     return [_escaped(v) for v in value] if isinstance(value, list) else value

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from penstock.cli.adopt import adopt
 from penstock.cli.check import check
 from penstock.cli.config import HELP as CONFIG_HELP
 from penstock.cli.config import config
@@ -75,6 +76,7 @@ app.command()(remove)
 app.command(help=CONFIG_HELP, context_settings={"ignore_unknown_options": True})(config)
 app.command()(select)
 app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(invoke)
+app.command()(adopt)
 app.add_typer(state, name="state")
 app.add_typer(job, name="job")
 app.add_typer(schedule, name="schedule")

@@ -40,7 +40,7 @@ MELTANO_FILE = "meltano.yml"
 MELTANO_ENVIRONMENT = "MELTANO_ENVIRONMENT"
 _DOTENV = ".env"
 _OURS = ("default_environment", "env", "jobs", "schedules")
-_THEIRS = frozenset({
+THEIRS = frozenset({
     "annotations", "auto_install", "cli", "database_max_retries", "database_retry_timeout", "database_uri",
     "elt", "experimental", "ff", "hub_api_root", "hub_url", "hub_url_auth", "project_id",
     "project_readonly", "python", "requires_meltano", "send_anonymous_usage_stats", "snowplow",
@@ -125,7 +125,7 @@ def _assemble(files: Mapping[str, str], root: Path, notes: list[str]) -> tuple[N
                 keys[key] = node
             elif isinstance(node.value, list):
                 lists.setdefault(key, []).append(node)
-            elif key not in (*_THEIRS, "plugins", "environments", *_OURS, "include_paths"):
+            elif key not in (*THEIRS, "plugins", "environments", *_OURS, "include_paths"):
                 notes.append(f"{node.at}: `{key}` means nothing here and is left out")
     for key, model in (("jobs", JobSpec), ("schedules", ScheduleSpec)):
         if key in lists:
