@@ -440,6 +440,29 @@ def test_a_thousand_calls(project: Path) -> None:
 
 
 @pytest.mark.slow
+def test_in_a_bucket(
+    project: Path,
+    penstock: Penstock,
+    serve: Callable[..., Any],
+    s3_url: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bucket = s3_url().removeprefix("s3://").partition("/")[0]
+    monkeypatch.setenv("BUCKET", bucket)
+    edit(project, '{base_url: "https://api.postcodes.io"}', '{base_url: "${POSTCODES_URL}"}')
+    for seed, day in ((1, "2030-01-24"), (2, "2030-01-31"), (3, "2030-01-31")):
+        serve(seed)
+        monkeypatch.setenv("SNAPSHOT_DATE", day)
+        assert penstock("run", "-q", "-e", "prod").code == 0
+    query = "SELECT CAST(dea_snapshot_date AS VARCHAR), sum(n)::INT FROM calculated GROUP BY 1 ORDER BY 1"
+    counted = ps.open_session(None, "prod").dataset("calculated").sql(query).fetchall()
+    assert counted == [("2030-01-24", 135), ("2030-01-31", 3 * 135)]
+    assert not (project / "data").exists()
+    assert not (project / "curated").exists()
+    assert not (project / "warehouse.duckdb").exists()
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
