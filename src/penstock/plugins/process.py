@@ -27,7 +27,8 @@ _LONGEST_LINE = 1 << 16
 _PIPE_BYTES = 1 << 20
 _STREAM_GRACE_S = 5.0
 _FOREIGN = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "PYTHONSTARTUP", "__PYVENV_LAUNCHER__")
-_WATCH = 'read -r said && exit 0; kill -TERM -- "-$1"; sleep 2; kill -KILL -- "-$1"'
+# without `--`, which the `kill` of some shells takes for a number
+_WATCH = 'read -r said && exit 0; kill -TERM "-$1"; sleep 2; kill -KILL "-$1"'
 
 
 class Running:
