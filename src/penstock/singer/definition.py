@@ -262,7 +262,9 @@ def setting_to_mapping(setting: Setting) -> dict[str, Any]:
     if setting.aliases:
         said["aliases"] = list(setting.aliases)
     if setting.options:
-        said["options"] = [{"value": o.value, "label": o.label or o.value} for o in setting.options]
+        said["options"] = [
+            {"value": o.value} | ({"label": o.label} if o.label else {}) for o in setting.options
+        ]
     said |= {key: True for key in ("sensitive", "required") if getattr(setting, key)}
     return said
 
