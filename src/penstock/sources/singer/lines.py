@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import select
+from collections.abc import Callable, Iterator
 from typing import IO, Final
 
 READ_BYTES: Final = 1 << 20
+_LOOK_MS = 500
 
 
 class Blocks:
-    """Whole lines of a stream, as many as there are at a time. `rest` is what followed the last of them."""
+    """Whole lines of a stream, as many as there are at a time. `rest` is what followed the last of them.
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    `ended` says whether the writer has ended: a child that it left behind may hold the stream open.
+    """
+
+    def __init__(self, stream: IO[bytes], ended: Callable[[], bool]) -> None:
         self.rest = b""
-        self._stream = stream
+        self._fd = stream.fileno()
+        self._ended = ended
 
     def __iter__(self) -> Iterator[bytes]:
-        read = getattr(self._stream, "read1", self._stream.read)
         parts: list[bytes] = []
-        while data := read(READ_BYTES):
+        while data := self._read():
             end = data.rfind(b"\n") + 1
             if end:
                 yield b"".join([*parts, data[:end]]) if parts else data[:end]
@@ -26,3 +32,12 @@ class Blocks:
             else:
                 parts.append(data)
         self.rest = b"".join(parts)
+
+    def _read(self) -> bytes:
+        """What is there, once something is; nothing at the end."""
+        poll = select.poll()
+        poll.register(self._fd, select.POLLIN | select.POLLHUP)
+        while not poll.poll(_LOOK_MS):
+            if self._ended() and not poll.poll(0):
+                return b""
+        return os.read(self._fd, READ_BYTES)

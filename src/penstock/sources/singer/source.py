@@ -92,7 +92,7 @@ def _read(tap: Tap, running: Running, sync: Sync) -> Iterator[Block | Checkpoint
     """Take in all that a tap says. Raises: RefusedError, OutsideError, also when it fails."""
     assert running.stdout is not None
     splitter = Splitter(tap.name, timed=sync.added.timed)
-    blocks = Blocks(running.stdout)
+    blocks = Blocks(running.stdout, lambda: running.exit_code is not None)
     for block in blocks:
         for message in splitter.split(block):
             yield from sync.take(message)
