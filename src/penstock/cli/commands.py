@@ -17,9 +17,10 @@ from penstock.cli.generate import generate
 from penstock.cli.invoke import invoke
 from penstock.cli.jobs import job
 from penstock.cli.plan import plan
+from penstock.cli.plugin_words import carried
 from penstock.cli.plugins import add, install, remove
 from penstock.cli.quarantine import quarantine
-from penstock.cli.run import rebuild, run
+from penstock.cli.run import el, rebuild, run
 from penstock.cli.schedules import schedule
 from penstock.cli.schema import schema
 from penstock.cli.select import select
@@ -76,6 +77,8 @@ app.command()(remove)
 app.command(help=CONFIG_HELP, context_settings={"ignore_unknown_options": True})(config)
 app.command()(select)
 app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(invoke)
+app.command("el", hidden=True)(el)
+app.command("elt", hidden=True)(el)
 app.command()(adopt)
 app.add_typer(state, name="state")
 app.add_typer(job, name="job")
@@ -88,9 +91,10 @@ def run_command(arguments: Sequence[str], terminal: Terminal) -> int:
 
     Raises: whatever the command does; `cli.failure` explains it.
     """
+    arguments = carried(arguments)
     command = typer.main.get_command(app)
     if "_PENSTOCK_COMPLETE" in terminal.environ:
-        command.main(list(arguments), prog_name="penstock")
-    with command.make_context("penstock", list(arguments), obj=terminal) as context:
+        command.main(arguments, prog_name="penstock")
+    with command.make_context("penstock", arguments, obj=terminal) as context:
         command.invoke(context)
     return 0

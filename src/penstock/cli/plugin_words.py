@@ -61,3 +61,27 @@ def config_words(words: Sequence[str]) -> ConfigWords:
             hint=suggest(rest[0], CONFIG_VERBS),
         )
     return ConfigWords(rest[0], first, tuple(rest[1:]))
+
+
+_TAKEN = {"--environment": "--environment", "--cwd": "--project"}
+_LEFT = frozenset({"--log-level", "--log-format", "--log-config", "--env-file"})
+_GROUPS = frozenset({"state", "job", "schedule"})
+
+
+def carried(arguments: Sequence[str]) -> list[str]:
+    """Arguments with Meltano's options from before the command behind it, where ours are.
+
+    `--environment=prod run x` is `run --environment=prod x`; what says how to log means nothing here.
+    """
+    rest, moved = list(arguments), list[str]()
+    while rest and rest[0].partition("=")[0] in (*_TAKEN, *_LEFT, "--no-environment"):
+        option, equals, value = rest.pop(0).partition("=")
+        if option == "--no-environment":
+            moved += ["--environment", ""]
+            continue
+        if not equals:
+            value = rest.pop(0) if rest else ""
+        if option in _TAKEN:
+            moved += [_TAKEN[option], value]
+    place = 2 if rest and rest[0] in _GROUPS else 1
+    return [*rest[:place], *moved, *rest[place:]]

@@ -92,6 +92,34 @@ def run(
     raise typer.Exit(result.exit_code)
 
 
+def el(
+    context: typer.Context,
+    extractor: Annotated[str, typer.Argument(metavar="EXTRACTOR", help="A tap of the project.")],
+    loader: Annotated[str, typer.Argument(metavar="LOADER", help="A target, or a destination of ours.")],
+    state_id: Annotated[
+        str | None, typer.Option("--state-id", "--job_id", metavar="ID", help="Keep a state of that name.")
+    ] = None,
+    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Ask for everything again.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "--dryrun", help="Show what would be done.")] = False,
+    project: options.Project = None,
+    environment: options.Environment = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """The same as `penstock run EXTRACTOR LOADER`, as Meltano spells it."""
+    run(
+        context,
+        [extractor, loader],
+        full_refresh=full_refresh,
+        dry_run=dry_run,
+        state_id_suffix=state_id,
+        project=project,
+        environment=environment,
+        json=json,
+        quiet=quiet,
+    )
+
+
 def _block_options(
     suffix: str | None, strategy: StateStrategy | None, *, full_refresh: bool, refresh_catalog: bool
 ) -> dict[str, Any]:  # Any: keyword arguments
