@@ -195,7 +195,7 @@ class Splitter:
             raise self._refused(
                 what, line, "one JSON object a line; everything else belongs on stderr"
             ) from error
-        kind = found.value("type")
+        kind = found.json("type")
         if not isinstance(kind, str):
             raise self._refused("a message on stdout has no `type`", line, ", ".join(_KNOWN))
         if kind not in _KNOWN:
