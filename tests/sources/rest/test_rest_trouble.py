@@ -234,9 +234,15 @@ def test_what_was_read_before_a_failure_is_given(api: Api) -> None:
 
 
 def test_a_run_that_is_left_ends_its_waits(api: Api) -> None:
-    api.answers["/t"] = lambda r: ONE if not api.asked[1:] else Reply("", 429, {"Retry-After": "600"})
-    producing = source(api.url, tables={"t": {"path": "t", "repeat": 9}}, checkpoint_s=0).produce(None)
-    next(producing)
+    busy = Reply("", 429, {"Retry-After": "600"})
+    api.answers["/t"] = lambda r: busy if r.params["page"] == "4" else paged(99)(r)
+    said = {"type": "page_number", "total_path": "pages"}
+    table = {"path": "t", "paginator": said}
+    producing = source(api.url, tables={"t": table}, checkpoint_s=0).produce(None)
+    for _ in range(4):
+        next(producing)
+    while not any(r.params["page"] == "4" for r in api.asked):
+        time.sleep(0.01)
     began = time.monotonic()
     producing.close()  # type: ignore[attr-defined]
     assert time.monotonic() - began < 5
@@ -257,4 +263,3 @@ def test_another_transport(api: Api) -> None:
     assert isinstance(block.data, Path)
     assert block.data.read_text() == '{"id":"https://api.example/t"}\n'
     list(producing)
-    assert not block.data.exists()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,21 +11,24 @@ from typing import Any, BinaryIO, cast
 from penstock.errors import StoreError
 from penstock.ports import Block
 from penstock.schema.hints import Hints
+from penstock.sources.rest.scratch import Scratch
 
 GZIP_LEVEL = 1  # a fifth more bytes than the default, for a third of its time
 BUFFER_BYTES = 1 << 20
 
 
 class Files:
-    """One file in the making for each table, below a temporary folder that is removed at the end.
+    """One file in the making for each table, in a temporary folder.
 
-    A file that was handed over is kept until two more of its table were: by then it has landed.
-    Units: `file_bytes` of uncompressed records.
+    A file that was handed over is kept until two more of its table were: by then it has landed. The last
+    ones are removed with the folder, because they may land after this is closed.
+    Units: `file_bytes` of uncompressed records; `now` in Unix seconds.
     """
 
-    def __init__(self, extension: str, file_bytes: int) -> None:
+    def __init__(self, extension: str, file_bytes: int, now: float) -> None:
         self._extension, self._most = extension, file_bytes
-        self._folder: Path | None = None
+        self._now = now
+        self._scratch: Scratch | None = None
         self._open: dict[str, _Lines] = {}
         self._given: dict[str, list[Path]] = {}
         self._number = 0
@@ -52,12 +54,15 @@ class Files:
         self.waiting_bytes = 0
 
     def close(self) -> None:
-        """Remove everything."""
+        """Let go of files in the making."""
         for file in self._open.values():
             file.drop()
         self._open.clear()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def remove(self) -> None:
+        """Remove all files, which have landed."""
+        if self._scratch is not None:
+            self._scratch.close()
 
     def _give(self, table: str) -> Iterator[Block]:
         file = self._open.pop(table)
@@ -71,11 +76,11 @@ class Files:
         del given[:-2]
 
     def _new(self) -> Path:
-        with _full_disk():
-            if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="penstock-"))
+        if self._scratch is None:
+            with _full_disk():
+                self._scratch = Scratch(self._now)
         self._number += 1
-        return self._folder / f"{self._number}.{self._extension}"
+        return self._scratch.path / f"{self._number}.{self._extension}"
 
 
 class _Lines:

@@ -47,6 +47,7 @@ class RestSource:
         self.spec, self.root = spec, root
         self._clock, self._sleep, self._transport = clock, sleep, transport
         self._tell = tell or _log.info
+        self._files: Files | None = None  # the last ones may land after `produce` has ended
         self._roots = forest(spec)
         self._plans = every(self._roots)
 
@@ -56,7 +57,10 @@ class RestSource:
         Raises: RefusedError, OutsideError, after what was read before has been given.
         """
         memory = load(state)
-        crew, files = Crew(self.spec.concurrency), Files(self.spec.land_as, self.spec.file_bytes)
+        if self._files is not None:
+            self._files.remove()
+        crew = Crew(self.spec.concurrency)
+        files = self._files = Files(self.spec.land_as, self.spec.file_bytes, self._clock())
         client = Client(
             self.spec,
             _secrets(self.spec),
