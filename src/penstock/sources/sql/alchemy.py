@@ -22,7 +22,7 @@ from penstock.schema.types import DataType, Decimal
 from penstock.sources.sql import faults
 from penstock.sources.sql.address import Address
 from penstock.sources.sql.literals import number_or_text, text
-from penstock.sources.sql.relation import Field, Found, How, Relation
+from penstock.sources.sql.relation import Field, Found, How, Query, Relation
 
 # Any throughout: a value has whatever type the driver gives it
 
@@ -96,15 +96,15 @@ class AlchemyServer:
             said = sa.literal(value).compile(dialect=self._dialect, compile_kwargs={"literal_binds": True})
             return str(said)
 
-    def batches(self, name: str, sql: str, fields: Sequence[Field], rows: int) -> Iterator[pa.RecordBatch]:
+    def batches(self, query: Query) -> Iterator[pa.RecordBatch]:
         """Chunks of rows."""
-        with self._telling(name, own_sql=True):
-            found = self._execute(sql)
-            names, table = [f.name for f in fields], name
-            for chunk in found.partitions(rows):
-                columns = zip(fields, zip(*chunk, strict=True), strict=True)
+        with self._telling(query.table, query.own_sql):
+            found = self._execute(query.sql)
+            names = [f.name for f in query.fields]
+            for chunk in found.partitions(query.rows):
+                columns = zip(query.fields, zip(*chunk, strict=True), strict=True)
                 yield pa.RecordBatch.from_arrays(
-                    [_array(table, f, values) for f, values in columns], names=names
+                    [_array(query.table, f, values) for f, values in columns], names=names
                 )
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ from penstock.schema.types import DataType, Decimal
 from penstock.sources.sql import faults
 from penstock.sources.sql.address import Address
 from penstock.sources.sql.literals import quoted, spelt, text
-from penstock.sources.sql.relation import Field, Found, How, Relation
+from penstock.sources.sql.relation import Field, Found, How, Query, Relation
 
 _RELATIONS = """
 SELECT c.schema_name, c.table_name, t.table_name IS NULL AS is_view, coalesce(t.comment, v.comment),
@@ -98,11 +98,10 @@ class DuckServer:
             return "'" + "".join(f"\\x{byte:02X}" for byte in value) + "'::BLOB"
         return spelt(value)
 
-    def batches(self, name: str, sql: str, fields: Sequence[Field], rows: int) -> Iterator[pa.RecordBatch]:
+    def batches(self, query: Query) -> Iterator[pa.RecordBatch]:
         """The rows as Arrow."""
-        del fields  # their Arrow types are DuckDB's own
-        with self._telling(name, own_sql=True):
-            reader = self._connection.sql(sql).to_arrow_reader(rows)
+        with self._telling(query.table, query.own_sql):
+            reader = self._connection.sql(query.sql).to_arrow_reader(query.rows)
             yield from reader
 
     def close(self) -> None:

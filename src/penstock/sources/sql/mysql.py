@@ -23,7 +23,7 @@ from penstock.schema.types import DataType, Decimal, Kind, Scalar
 from penstock.sources.sql import faults
 from penstock.sources.sql.address import Address
 from penstock.sources.sql.literals import number_or_text, spelt, text
-from penstock.sources.sql.relation import Field, Found, How, Relation
+from penstock.sources.sql.relation import Field, Found, How, Query, Relation
 
 _RELATIONS = """
 SELECT c.table_schema, c.table_name, t.table_type, t.table_comment, c.column_name, c.is_nullable,
@@ -126,15 +126,16 @@ class MySQLServer:
         except TypeError:
             return spelt(value)
 
-    def batches(self, name: str, sql: str, fields: Sequence[Field], rows: int) -> Iterator[pa.RecordBatch]:
+    def batches(self, query: Query) -> Iterator[pa.RecordBatch]:
         """Chunks of rows as the connection brings them."""
-        with self._telling(name, own_sql=True), self._connection.cursor() as cursor:
-            cursor.execute(sql)
-            while chunk := cursor.fetchmany(rows):
+        with self._telling(query.table, query.own_sql), self._connection.cursor() as cursor:
+            cursor.execute(query.sql)
+            while chunk := cursor.fetchmany(query.rows):
                 columns = [
-                    _array(f, values) for f, values in zip(fields, zip(*chunk, strict=True), strict=True)
+                    _array(f, values)
+                    for f, values in zip(query.fields, zip(*chunk, strict=True), strict=True)
                 ]
-                yield pa.RecordBatch.from_arrays(columns, names=[f.name for f in fields])
+                yield pa.RecordBatch.from_arrays(columns, names=[f.name for f in query.fields])
 
     def close(self) -> None:
         """Close the connection, whether or not all was read."""

@@ -19,9 +19,9 @@ from penstock.sources.sql import faults
 from penstock.sources.sql.address import Address
 from penstock.sources.sql.literals import quoted, spelt, text
 from penstock.sources.sql.postgres_catalog import RELATIONS, Described, field_of, relations_of
-from penstock.sources.sql.relation import Field, Found, How, Relation
+from penstock.sources.sql.relation import Field, Found, How, Query, Relation
 
-COPY_BYTES = 8 << 20
+COPY_BYTES = 4 << 20
 _SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _ORDINARY = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ ONLY"
 NAN = "cannot convert NaN to bigint"
@@ -87,14 +87,13 @@ class PostgresServer:
         """A literal of no type of its own: it takes that of the column it is compared with."""
         return f"'\\x{value.hex()}'" if isinstance(value, bytes) else spelt(value)
 
-    def batches(self, name: str, sql: str, fields: Sequence[Field], rows: int) -> Iterator[pa.RecordBatch]:
-        """The rows as they come from the wire, 8 MB of COPY at a time."""
-        del rows  # the driver cuts by bytes
-        with self._telling(name, own_sql=True, fields=fields), self._cursor() as cursor:
+    def batches(self, query: Query) -> Iterator[pa.RecordBatch]:
+        """The rows as they come from the wire, 4 MB of COPY at a time."""
+        with self._telling(query.table, query.own_sql, query.fields), self._cursor() as cursor:
             cursor.adbc_statement.set_options(
                 **{adbc_driver_postgresql.StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(COPY_BYTES)}
             )
-            cursor.execute(sql)
+            cursor.execute(query.sql)
             yield from cursor.fetch_record_batch()
 
     def close(self) -> None:
@@ -145,7 +144,7 @@ def told(
 
 
 def told_late(address: Address, table: str, text: str, fields: Sequence[Field]) -> PenstockError:
-    """An error in the middle of a stream, of which only the text is known: is it the data or the connection?"""
+    """An error in the middle of a stream, of which only the text is known: the data or the connection?"""
     said = _server_said(text)
     if NAN in said:
         return _not_a_number(table, fields)

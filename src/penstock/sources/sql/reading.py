@@ -21,7 +21,7 @@ from penstock.sources.sql.arrive import arrive
 from penstock.sources.sql.choose import Job
 from penstock.sources.sql.faults import refuse_value
 from penstock.sources.sql.progress import Progress
-from penstock.sources.sql.relation import Field, How, Server
+from penstock.sources.sql.relation import Field, How, Query, Server
 from penstock.sources.sql.statement import select
 
 _LAST_DAY, _LAST_US = 2_932_896, 253_402_300_799_999_999  # the end of the year 9999, as Python knows it
@@ -43,7 +43,7 @@ class Reading:
     def items(self) -> Iterator[Block | Checkpoint]:
         """What is new. Raises: RefusedError, OutsideError."""
         empty = True
-        for batch in self.server.batches(self.job.name, self._sql(), self.job.relation.fields, self.rows):
+        for batch in self.server.batches(self._query()):
             made = arrive(self.job.name, batch, self.job.relation.fields)
             new = self._new(made)
             if new.num_rows:
@@ -88,13 +88,15 @@ class Reading:
         memory = self.progress.cursor(job.name, said.cursor) if said.end_value is None else {}
         return made.bind(job.name, memory, job.key, environ={})
 
-    def _sql(self) -> str:
+    def _query(self) -> Query:
         asked = self.cursor.predicate() if self.cursor is not None else None
         after: tuple[object, ...] = ()
         if self.cursor is None and self.job.by_position:
             after = self.progress.after(self.job.name, self.job.relation.primary_key)
         falling = self.job.spec.incremental is not None and self.job.spec.incremental.func == "min"
-        return select(self.job, self.server.quote, self.server.literal, asked, after, falling)
+        sql = select(self.job, self.server.quote, self.server.literal, asked, after, falling)
+        own = bool(self.job.spec.where or self.job.spec.query)
+        return Query(self.job.name, sql, self.job.relation.fields, own, self.rows)
 
     def _new(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         if self.cursor is None or not batch.num_rows:

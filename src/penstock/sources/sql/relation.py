@@ -74,6 +74,20 @@ class Found:
     current: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to ask for, and the columns that come. `own_sql` says that some of it is the user's.
+
+    Units: `rows` at a time, where the driver lets one say.
+    """
+
+    table: str
+    sql: str
+    fields: tuple[Field, ...]
+    own_sql: bool
+    rows: int
+
+
 class Server(Protocol):
     """One connection to a database, for one run."""
 
@@ -97,8 +111,8 @@ class Server(Protocol):
         """A value of a cursor or a key as SQL. Raises: TypeError for a type that has none."""
         ...
 
-    def batches(self, name: str, sql: str, fields: Sequence[Field], rows: int) -> Iterator[pa.RecordBatch]:
-        """What a query of the table `name` gives, some rows at a time. Raises: RefusedError, OutsideError."""
+    def batches(self, query: Query) -> Iterator[pa.RecordBatch]:
+        """What a query gives, batch by batch. Raises: RefusedError, OutsideError."""
         ...
 
     def close(self) -> None:

@@ -40,14 +40,14 @@ class SqlSource:
         Checkpoints come after some `checkpoint_rows` rows and at the end.
         Raises: RefusedError for what must be mended; OutsideError for what may be tried again.
         """
-        progress, self._rows = Progress(state), 0
+        progress, self._rows, gave = Progress(state), 0, state is not None
         with closing(connect(self.spec, self.address, self.root)) as server:
             for job in choose(self.spec, server):
                 for item in Reading(server, job, progress, self.spec.chunk_rows, self._due).items():
                     if isinstance(item, Checkpoint):
-                        self._rows = 0
+                        self._rows, gave = 0, True
                     yield item
-        if progress.tables or state is not None:
+        if progress.tables or gave:
             yield Checkpoint(progress.dump())
 
     def restart(self, state: str | None) -> str | None:  # noqa: ARG002 - the tables are all that is kept

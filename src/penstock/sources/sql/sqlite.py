@@ -17,7 +17,7 @@ from penstock.sources.sql import faults
 from penstock.sources.sql.address import Address
 from penstock.sources.sql.dynamic import Seen
 from penstock.sources.sql.literals import number_or_text, quoted
-from penstock.sources.sql.relation import Field, Found, How, Relation
+from penstock.sources.sql.relation import Field, Found, How, Query, Relation
 
 _TABLES = """
 SELECT m.name, m.type, (SELECT max(l.strict) FROM pragma_table_list(m.name) l WHERE l.schema = 'main')
@@ -72,12 +72,12 @@ class SQLiteServer:
         """Numbers, text and bytes: SQLite has no other values."""
         return f"X'{value.hex()}'" if isinstance(value, bytes) else number_or_text(value)
 
-    def batches(self, name: str, sql: str, fields: Sequence[Field], rows: int) -> Iterator[pa.RecordBatch]:
+    def batches(self, query: Query) -> Iterator[pa.RecordBatch]:
         """Chunks of rows, each column in the type that holds its values so far."""
-        seen = Seen(fields)
-        with self._telling(name, own_sql=True):
-            cursor = self._connection.execute(sql)
-            while chunk := cursor.fetchmany(rows):
+        seen = Seen(query.fields)
+        with self._telling(query.table, query.own_sql):
+            cursor = self._connection.execute(query.sql)
+            while chunk := cursor.fetchmany(query.rows):
                 yield seen.batch(chunk)
 
     def close(self) -> None:
