@@ -15,6 +15,7 @@ from typing import cast
 from penstock.app.parts import open_destination, open_source, open_store
 from penstock.gate.arrival import ArrivalRules
 from penstock.gate.rules import Expectation, RowRules
+from penstock.gate.verdict import Action
 from penstock.gate.volume import VolumeRules
 from penstock.ports import Destination, Producer, Source
 from penstock.project.loaded import LoadedProject
@@ -107,9 +108,18 @@ def _row_rules(spec: TableSpec, table: Table, disposition: Disposition) -> RowRu
         on_broken=gate.on_broken,
         on_unparsable=gate.on_unparsable,
         actions=gate.actions,
-        expectations=tuple(Expectation(e.name, e.constraint, e.action) for e in gate.expectations),
+        expectations=(
+            *_filter_of(disposition),
+            *(Expectation(e.name, e.constraint, e.action) for e in gate.expectations),
+        ),
         unique_keys=(table.primary_key,) if table.primary_key and not merged else (),
     )
+
+
+def _filter_of(disposition: Disposition) -> tuple[Expectation, ...]:
+    """The rule that drops the rows that a merge does not want."""
+    wanted = disposition.source_filter
+    return () if wanted is None else (Expectation("source_filter", wanted, Action.DROP),)
 
 
 def _arrival_rules(spec: TableSpec) -> ArrivalRules:
@@ -129,9 +139,11 @@ def _arrival_rules(spec: TableSpec) -> ArrivalRules:
 
 def _format_of(file: str, spec: TableSpec, seen: Mapping[str, DataType]) -> Format:
     from penstock.records.csv_header import CsvDialect
+    from penstock.records.dated import Dated
     from penstock.records.formats import format_of
 
-    found = format_of(file, spec.format, CsvDialect(**spec.csv.model_dump()), seen)
+    dialect = CsvDialect(**spec.csv.model_dump())
+    found: Format = Dated(format_of(file, spec.format, dialect, seen), seen, dialect.null_values)
     if spec.detect:
         from penstock.records.detect import Detection
         from penstock.records.options import Detecting

@@ -70,7 +70,7 @@ def nesting(value: Any) -> Any:
 
 _BESIDE_WRITE = (
     "primary_key", "strategy", "merge_key", "dedup_sort", "dedup_order", "hard_delete", "delete_values",
-    "overwrite", "scd2",
+    "overwrite", "scd2", "source_filter", "destination_scope", "skip_unchanged_rows", "row_version",
 )  # fmt: skip
 
 

@@ -258,6 +258,14 @@ class WriteSpec(Spec):
     """The values of `hard_delete` that mean deleted."""
     overwrite: Names = ()
     """Replace: only the rows that share the values of these columns with new ones."""
+    source_filter: str | None = None
+    """Merge: a SQL condition on the rows that come; the gate drops the others."""
+    destination_scope: str | None = None
+    """Delete-insert: a SQL condition that says which rows of the table go; scd2: which may retire."""
+    skip_unchanged_rows: bool = False
+    """Upsert and cdc: leave rows alone whose values are the same in the table."""
+    row_version: str | None = None
+    """With `skip_unchanged_rows`: the column that changes whenever its row does."""
     scd2: Scd2Spec | None = None
     """Merge by scd2: the names of its columns."""
 
@@ -317,6 +325,14 @@ class TableSpec(Spec):
     """The values of `hard_delete` that mean deleted."""
     overwrite: Names = ()
     """Replace: only the rows that share the values of these columns with new ones."""
+    source_filter: str | None = None
+    """Merge: a SQL condition on the rows that come; the gate drops the others."""
+    destination_scope: str | None = None
+    """Delete-insert: a SQL condition that says which rows of the table go; scd2: which may retire."""
+    skip_unchanged_rows: bool = False
+    """Upsert and cdc: leave rows alone whose values are the same in the table."""
+    row_version: str | None = None
+    """With `skip_unchanged_rows`: the column that changes whenever its row does."""
     scd2: Scd2Spec | None = None
     """Merge by scd2: the names of its columns."""
     nesting: Annotated[

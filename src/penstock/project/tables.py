@@ -34,7 +34,10 @@ RULES = (
     "nullable", "enum", "pattern", "minimum", "maximum", "min_length", "max_length", "foreign_key", "unique",
 )  # fmt: skip
 """The names of the rules that a column's metadata makes; `<column>.<rule>` is the rule of one column."""
-_MERGE_FIELDS = ("strategy", "merge_key", "dedup_sort", "dedup_order", "hard_delete", "delete_values")
+_MERGE_FIELDS = (
+    "strategy", "merge_key", "dedup_sort", "dedup_order", "hard_delete", "delete_values",
+    "source_filter", "destination_scope", "skip_unchanged_rows", "row_version",
+)  # fmt: skip
 _WRITE_FIELDS = ("write", *_MERGE_FIELDS, "overwrite", "scd2")
 _KEYS = {name: f.alias or name for name, f in ColumnSpec.model_fields.items()}
 
@@ -167,8 +170,8 @@ def _nonsense(found: Disposition, spec: TableSpec) -> tuple[str, str, str] | Non
         if found.strategy is not Strategy.DELETE_INSERT:
             key = "`primary_key` beside `write`, or in the metadata file"
             return "write", "is merged, but nothing tells one row from another", key
-        if not found.merge_key:
-            key = "`primary_key` or `merge_key` beside `write`"
+        if not (found.merge_key or found.destination_scope):
+            key = "`primary_key`, `merge_key` or `destination_scope` beside `write`"
             return "write", "is merged, but nothing tells which rows belong together", key
     for key in _MERGE_FIELDS:
         if not merged and key in spec.model_fields_set and getattr(spec, key):
@@ -178,6 +181,21 @@ def _nonsense(found: Disposition, spec: TableSpec) -> tuple[str, str, str] | Non
             "overwrite",
             "has an `overwrite`, which only a replace uses",
             "`write: replace`, or no `overwrite`",
+        )
+    if found.destination_scope and found.strategy not in (Strategy.DELETE_INSERT, Strategy.SCD2):
+        what = "has a `destination_scope`, but its strategy takes no rows away by themselves"
+        return "destination_scope", what, "`strategy: delete-insert` or `scd2`, or no `destination_scope`"
+    if found.destination_scope and found.merge_key:
+        what = "has a `merge_key` and a `destination_scope`, which both say what may go"
+        return "destination_scope", what, "one of them"
+    if found.skip_unchanged_rows and found.strategy not in (Strategy.UPSERT, Strategy.CDC):
+        what = "skips rows that have not changed, but its strategy updates none"
+        return "skip_unchanged_rows", what, "`strategy: upsert` or `cdc`, or no `skip_unchanged_rows`"
+    if found.row_version and not found.skip_unchanged_rows:
+        return (
+            "row_version",
+            "has a `row_version`, which nothing goes by",
+            "`skip_unchanged_rows: true` beside",
         )
     if found.scd2 is not None and not (merged and found.strategy is Strategy.SCD2):
         return "scd2", "names columns of scd2, which it does not use", "`strategy: scd2`, or no `scd2`"
@@ -213,6 +231,7 @@ def check_keys(spec: TableSpec, table: Table, *, where: Where = dotted) -> list[
         "merge_key": spec.merge_key,
         "dedup_sort": (spec.dedup_sort,) if spec.dedup_sort else (),
         "hard_delete": (spec.hard_delete,) if spec.hard_delete else (),
+        "row_version": (spec.row_version,) if spec.row_version else (),
         "overwrite": spec.overwrite,
     }
     return [

@@ -14,7 +14,7 @@ from penstock.ports import Destination, Producer, Source, Store
 from penstock.records.chunk import Format
 from penstock.report.facts import Observer
 from penstock.schema.contract import Contract
-from penstock.schema.disposition import Disposition, Strategy, WriteMode
+from penstock.schema.disposition import Disposition
 from penstock.schema.hints import Hints
 from penstock.schema.naming import DIRECT, Naming
 from penstock.schema.nesting import NATIVE, Nesting
@@ -94,20 +94,3 @@ def last_landing(flow: Flow, facts: Facts) -> int:
     """
     own = flow.producer is not None
     return max((f.landed_at for f in facts.files if own or f.origin is not None), default=0)
-
-
-def needs_whole_landings(disposition: Disposition) -> bool:
-    """Whether rows of one landing would be taken away by the rest of it, if that came later."""
-    groups = disposition.strategy is Strategy.DELETE_INSERT and disposition.merge_key
-    return disposition.by_landing or (disposition.mode is WriteMode.MERGE and bool(groups))
-
-
-def loads_alone(disposition: Disposition) -> bool:
-    """Whether each landing must be a load of its own, because rows that come in one load meet each
-    other in another way than those of earlier loads: else a run that was killed, or a rebuild,
-    would give other tables."""
-    if disposition.mode is not WriteMode.MERGE:
-        return disposition.by_landing
-    if disposition.strategy is Strategy.UPSERT:
-        return disposition.hard_delete is not None and disposition.dedup_sort is not None
-    return disposition.strategy is not Strategy.CDC

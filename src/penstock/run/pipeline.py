@@ -20,7 +20,7 @@ from penstock.plan import Clear, Judge, plan_drain, plan_extract
 from penstock.report.facts import FileFinding, Notice, Pause, PipelineResult
 from penstock.run.commit import REFUSED, Loader, Outcome
 from penstock.run.extract import extract, taken_before
-from penstock.run.flow import Flow, last_landing, loads_alone
+from penstock.run.flow import Flow, last_landing
 from penstock.run.journal import Journal
 from penstock.run.produce import Made, produce, remember
 from penstock.run.quiet import Quiet
@@ -175,7 +175,7 @@ def _begun(flow: Flow, shelf: Shelf, facts: Facts) -> tuple[int | None, frozense
     """
     left = [w for w in shelf.found.values() if w.in_land and w.key not in facts.done]
     hints = shelf.hints(left)
-    waits = [w for w in left if loads_alone(flow.table(w.table, hints.get(w.table)).disposition)]
+    waits = [w for w in left if flow.table(w.table, hints.get(w.table)).disposition.loads_alone]
     if not waits:
         return None, frozenset()
     begun = max(w.landed_at for w in waits)
@@ -251,7 +251,7 @@ def load_groups(flow: Flow, shelf: Shelf, files: Sequence[Waiting]) -> list[list
     hints = shelf.hints(files)
     tables = {w.table for w in files}
     fresh = any((slip := shelf.slip(w)) is not None and slip.refresh is not None for w in files)
-    if not fresh and not any(loads_alone(flow.table(t, hints.get(t)).disposition) for t in tables):
+    if not fresh and not any(flow.table(t, hints.get(t)).disposition.loads_alone for t in tables):
         return [list(files)] if files else []
     return [list(group) for _, group in groupby(files, key=lambda w: w.landed_at)]
 

@@ -11,7 +11,7 @@ from penstock.ledger import Commit, Refresh
 from penstock.ports import Block, Producer
 from penstock.report.facts import Phase, PhaseDone, PhaseStarted
 from penstock.run.commit import load_row
-from penstock.run.flow import Flow, needs_whole_landings
+from penstock.run.flow import Flow
 from penstock.run.landing import Making
 
 NO_STATE = "{}"
@@ -75,7 +75,7 @@ def produce(
 
 
 def _is_whole(flow: Flow, block: Block) -> bool:
-    return needs_whole_landings(flow.table(flow.name_of(block.table), block.hints).disposition)
+    return flow.table(flow.name_of(block.table), block.hints).disposition.needs_whole_landings
 
 
 def remember(flow: Flow, state: str) -> None:

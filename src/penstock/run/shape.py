@@ -118,11 +118,13 @@ class Shape:
         found = self.flow.disposition
         if self.plan is None:
             return found
-        if len(self.tables) > 1 and found.scd2_by_digest:
+        if len(self.tables) > 1 and found.by_values:
+            does = "keeps versions" if found.scd2_by_digest else "skips rows that have not changed"
+            of = " of `scd2`" if found.scd2_by_digest else ""
             raise RefusedError(
-                f"`{self.holding.name}` keeps versions, and lists are no columns of a flattened row",
+                f"`{self.holding.name}` {does}, and lists are no columns of a flattened row",
                 expected="a column that changes whenever anything of its row does, lists included",
-                hint="name it as the `row_version` of `scd2`, or keep the table's nesting native",
+                hint=f"name it as the `row_version`{of}, or keep the table's nesting native",
             )
         if table.name != self.holding.name:
             return Disposition(found.mode, strategy=found.strategy, root=self.holding.name, at=found.at)
@@ -133,6 +135,7 @@ class Shape:
             overwrite=self.stored_names(found.overwrite),
             dedup_sort=self._stored_name(found.dedup_sort),
             hard_delete=self._stored_name(found.hard_delete),
+            row_version=self._stored_name(found.row_version),
         )
 
     def stored_names(self, columns: Iterable[str]) -> tuple[str, ...]:

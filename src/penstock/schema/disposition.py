@@ -70,6 +70,11 @@ class Disposition:
     as text) removes the row of its key instead of changing it. `overwrite`: a replace takes away
     only the rows that share the values of these columns with some new row.
 
+    `source_filter` is a condition on the rows that come: the gate drops those for which it is not true.
+    `destination_scope` is one on the rows of the table, by their stored names: delete-insert removes all
+    of them and no others, whatever their keys; scd2 retires no others. With `skip_unchanged_rows` an
+    upsert leaves a row alone if the new one has the same values, or the same `row_version`.
+
     `at` is the instant from which the rows of this load hold (scd2): when they landed, so that a
     rebuild gives the same. `root` makes the table part of another: its rows stay as long as the
     row of `root` whose `_penstock_id` is their `_penstock_root_id`.
@@ -85,6 +90,10 @@ class Disposition:
     delete_values: tuple[str, ...] = ()
     overwrite: tuple[str, ...] = ()
     scd2: Scd2 | None = None
+    source_filter: str | None = None
+    destination_scope: str | None = None
+    skip_unchanged_rows: bool = False
+    row_version: str | None = None
     at: datetime | None = None
     root: str | None = None
 
@@ -95,8 +104,30 @@ class Disposition:
         return versions and (self.scd2 is None or self.scd2.row_version is None)
 
     @property
+    def by_values(self) -> bool:
+        """Whether it goes by whether a row has changed, as far as the row's own values tell."""
+        return self.scd2_by_digest or (self.skip_unchanged_rows and self.row_version is None)
+
+    @property
     def by_landing(self) -> bool:
-        """Whether each landing must be a load of its own, because it stands for the whole table."""
+        """Whether a landing stands for the whole table."""
         return self.mode is WriteMode.REPLACE or (
             self.mode is WriteMode.MERGE and self.strategy is Strategy.SCD2
         )
+
+    @property
+    def needs_whole_landings(self) -> bool:
+        """Whether rows of one landing would be taken away by the rest of it, if that came later."""
+        groups = self.strategy is Strategy.DELETE_INSERT and (self.merge_key or self.destination_scope)
+        return self.by_landing or (self.mode is WriteMode.MERGE and bool(groups))
+
+    @property
+    def loads_alone(self) -> bool:
+        """Whether each landing must be a load of its own, because rows that come in one load meet each
+        other in another way than those of earlier loads: else a run that was killed, or a rebuild,
+        would give other tables."""
+        if self.mode is not WriteMode.MERGE:
+            return self.by_landing
+        if self.strategy is Strategy.UPSERT:
+            return self.hard_delete is not None and self.dedup_sort is not None
+        return self.strategy is not Strategy.CDC

@@ -78,6 +78,52 @@ class DispositionSuite(Loads):
         days = [[r[c] and (r[c] - START).days for c in (FROM, TO)] for r in found]
         return [(r["id"], r.get("name"), *both) for r, both in zip(found, days, strict=True)]
 
+    # ------------------------------------------------------------------- what did not change
+
+    def brought(self, fresh: Factory) -> list[tuple[int, Any, str]]:
+        """Id, value and load of each row."""
+        destination = fresh()
+        found = destination.query(f'SELECT id, v, "{LOAD_ID}" AS load FROM t ORDER BY id, v')
+        destination.close()
+        return [(r["id"], r["v"], r["load"]) for r in found.to_pylist()]
+
+    def test_rows_that_did_not_change_stay_those_of_their_load(self, fresh: Factory) -> None:
+        of, by = table("t", id=t.INT64, v=t.TEXT), replace(BY_ID, skip_unchanged_rows=True)
+        self.load(fresh, "L1", (of, by, [{"id": n, "v": "a"} for n in (1, 2)] + [{"id": 3, "v": None}]))
+        new = [{"id": 1, "v": "a"}, {"id": 2, "v": "b"}, {"id": 3, "v": None}, {"id": 4, "v": None}]
+        self.load(fresh, "L2", (of, by, new))
+        assert self.brought(fresh) == [(1, "a", "L1"), (2, "b", "L2"), (3, None, "L1"), (4, None, "L2")]
+        self.load(fresh, "L3", (of, BY_ID, [{"id": 1, "v": "a"}]))
+        assert self.brought(fresh)[0] == (1, "a", "L3")
+
+    def test_a_version_tells_what_did_not_change(self, fresh: Factory) -> None:
+        of = table("t", id=t.INT64, v=t.TEXT, etag=t.INT64)
+        by = replace(BY_ID, skip_unchanged_rows=True, row_version="etag")
+        self.load(fresh, "L1", (of, by, [{"id": 1, "v": "a", "etag": 1}, {"id": 2, "v": "a"}]))
+        self.load(fresh, "L2", (of, by, [{"id": 1, "v": "b", "etag": 1}, {"id": 2, "v": "b", "etag": 1}]))
+        assert self.brought(fresh) == [(1, "a", "L1"), (2, "b", "L2")]
+
+    def test_one_of_several_rows_of_a_key_that_changed_is_enough(self, fresh: Factory) -> None:
+        of, by = table("t", id=t.INT64, v=t.TEXT), replace(BY_ID, skip_unchanged_rows=True)
+        self.load(fresh, "L1", (of, APPEND, [{"id": 1, "v": "a"}, {"id": 1, "v": "b"}]))
+        self.load(fresh, "L2", (of, by, [{"id": 1, "v": "a"}]))
+        assert self.brought(fresh) == [(1, "a", "L2"), (1, "a", "L2")]
+
+    def test_a_scope_is_emptied_by_nothing(self, fresh: Factory) -> None:
+        of = table("t", id=t.INT64, v=t.TEXT)
+        by = Disposition(WriteMode.MERGE, strategy=Strategy.DELETE_INSERT, destination_scope="v = 'a'")
+        self.load(fresh, "L1", (of, by, [{"id": 1, "v": "a"}, {"id": 2, "v": "b"}, {"id": 3}]))
+        self.load(fresh, "L2", (of, by, []))
+        assert self.brought(fresh) == [(2, "b", "L1"), (3, None, "L1")]
+
+    def test_a_scope_that_is_no_condition_is_refused(self, fresh: Factory) -> None:
+        of = table("t", id=t.INT64, v=t.TEXT)
+        by = Disposition(WriteMode.MERGE, strategy=Strategy.DELETE_INSERT, destination_scope="nosuch = 1")
+        self.load(fresh, "L1", (of, APPEND, [{"id": 1}]))
+        with pytest.raises(RefusedError, match="DuckDB refused"):
+            self.load(fresh, "L2", (of, by, [{"id": 2}]))
+        assert [r["id"] for r in self.rows(fresh, "t")] == [1]
+
     # --------------------------------------------------------------------------- hard delete
 
     def test_deletes_remove_the_row_of_their_key(self, fresh: Factory) -> None:
@@ -467,6 +513,11 @@ class DispositionSuite(Loads):
         ("`nosuch`", replace(VERSIONS, scd2=Scd2(row_version="nosuch"), at=START)),
         ("one name", replace(VERSIONS, scd2=Scd2("x", "X"), at=START)),
         ("merge key", Disposition(WriteMode.MERGE, strategy=Strategy.DELETE_INSERT, merge_key=("n",))),
+        ("from going", replace(BY_ID, destination_scope="n = 1")),
+        ("both say", replace(VERSIONS, destination_scope="n = 1", merge_key=("n",), at=START)),
+        ("updates none", replace(VERSIONS, skip_unchanged_rows=True, at=START)),
+        ("nothing goes by", replace(BY_ID, row_version="n")),
+        ("`nosuch`", replace(BY_ID, skip_unchanged_rows=True, row_version="nosuch")),
     )
 
     @pytest.mark.parametrize(("words", "disposition"), NONSENSE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -20,6 +20,14 @@ KINDS: Mapping[str, DataType] = {
     "gone": t.BOOL,
     "v": t.INT64,
 }
+
+
+SCOPES: Mapping[str | None, Callable[[Row], bool]] = {
+    None: lambda _: True,
+    '"group" > 0 -- and no more': lambda row: row["group"] > 0,
+    '"at" = 2 OR "at" IS NULL': lambda row: row["at"] in (2, None),
+}
+"""Conditions on rows of the table, as SQL and as Python."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,8 @@ class Oracle:
         elif d.strategy is Strategy.DELETE_INSERT:
             kept = _without(self.rows, rows, d.merge_key) if d.merge_key else self.rows
             kept = _without(kept, rows, d.primary_key) if d.primary_key else kept
+            if d.destination_scope is not None:
+                kept = [row for row in self.rows if not SCOPES[d.destination_scope](row)]
             self.rows = [*kept, *(row for row in self._newest(rows) if not self._deletes(row))]
         elif d.strategy is Strategy.INSERT_ONLY:
             self.rows += _without(self._newest(rows), self.rows, d.primary_key)
@@ -83,14 +93,14 @@ class Oracle:
         d, scd2 = self.disposition, self.disposition.scd2 or Scd2()
         until = scd2.active_until
         new = {text_of(row): row for row in rows if not self._deletes(row)}
-        groups = {_values(row, d.merge_key) for row in rows}
+        groups, inside = {_values(row, d.merge_key) for row in rows}, SCOPES[d.destination_scope]
         for row in self.rows:
             version = {k: v for k, v in row.items() if k not in (scd2.valid_from, scd2.valid_to)}
             if row[scd2.valid_to] != until:
                 continue
             if text_of(version) in new:
                 del new[text_of(version)]
-            elif _values(row, d.merge_key) in groups or not d.merge_key:
+            elif (_values(row, d.merge_key) in groups or not d.merge_key) and inside(row):
                 row[scd2.valid_to] = at
         self.rows += [row | {scd2.valid_from: at, scd2.valid_to: until} for row in new.values()]
 
@@ -182,11 +192,23 @@ DISPOSITIONS: Mapping[str, Disposition] = {
     "delete-insert by key": _merge(Strategy.DELETE_INSERT, dedup_sort="at", hard_delete="gone"),
     "delete-insert by merge key": _merge(Strategy.DELETE_INSERT, primary_key=(), merge_key=("group",)),
     "delete-insert by both": _merge(Strategy.DELETE_INSERT, merge_key=("group",), hard_delete="gone"),
+    "delete-insert by scope": _merge(
+        Strategy.DELETE_INSERT, primary_key=(), destination_scope='"group" > 0 -- and no more'
+    ),
+    "delete-insert by scope and key": _merge(
+        Strategy.DELETE_INSERT, destination_scope='"at" = 2 OR "at" IS NULL', hard_delete="gone"
+    ),
     "insert-only": _merge(Strategy.INSERT_ONLY),
     "insert-only oldest": _merge(Strategy.INSERT_ONLY, dedup_sort="at", dedup_order=Order.ASC),
     "scd2": _merge(Strategy.SCD2, primary_key=()),
     "scd2 by merge key": _merge(Strategy.SCD2, primary_key=(), merge_key=("group",)),
     "scd2 with deletes": _merge(Strategy.SCD2, primary_key=(), merge_key=("id",), hard_delete="gone"),
+    "scd2 by scope": _merge(Strategy.SCD2, primary_key=(), destination_scope='"at" = 2 OR "at" IS NULL'),
+    "upsert of what changed": _merge(Strategy.UPSERT, skip_unchanged_rows=True, hard_delete="gone"),
+    "upsert newest of what changed": _merge(Strategy.UPSERT, skip_unchanged_rows=True, dedup_sort="at"),
+    "cdc of what changed": _merge(
+        Strategy.CDC, skip_unchanged_rows=True, dedup_sort="at", hard_delete="gone"
+    ),
     "cdc": _merge(Strategy.CDC, dedup_sort="at", hard_delete="gone"),
     "cdc backwards": _merge(Strategy.CDC, dedup_sort="at", dedup_order=Order.ASC, hard_delete="gone"),
     "cdc as it arrives": _merge(Strategy.CDC, hard_delete="gone"),

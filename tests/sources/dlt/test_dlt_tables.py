@@ -161,6 +161,44 @@ def test_a_pydantic_model_is_a_schema() -> None:
             {"write_disposition": {"disposition": "merge", "strategy": "cdc"}, "primary_key": "id"},
             Disposition(WriteMode.REPLACE),
         ),
+        (
+            {
+                "write_disposition": {"disposition": "merge", "strategy": "cdc"},
+                "primary_key": "id",
+                "merge_key": "day",
+            },
+            Disposition(WriteMode.MERGE, ("id",), strategy=Strategy.DELETE_INSERT, merge_key=("day",)),
+        ),
+        (
+            {
+                "write_disposition": {
+                    "disposition": "merge",
+                    "strategy": "upsert",
+                    "source_filter": "id > 1 AND s <> '{{}}'",
+                    "skip_unchanged_rows": True,
+                    "row_version_column_name": "v",
+                },
+                "primary_key": "id",
+            },
+            Disposition(
+                WriteMode.MERGE,
+                ("id",),
+                source_filter="id > 1 AND s <> '{}'",
+                skip_unchanged_rows=True,
+                row_version="v",
+            ),
+        ),
+        (
+            {
+                "write_disposition": {
+                    "disposition": "merge",
+                    "strategy": "delete-insert",
+                    "destination_scope": "day = 1",
+                },
+                "merge_key": "day",
+            },
+            Disposition(WriteMode.MERGE, strategy=Strategy.DELETE_INSERT, destination_scope="day = 1"),
+        ),
     ],
 )
 def test_write_dispositions(options: dict[str, Any], expected: Disposition) -> None:
@@ -168,10 +206,10 @@ def test_write_dispositions(options: dict[str, Any], expected: Disposition) -> N
 
 
 def test_merges_that_have_no_like_here_are_refused() -> None:
-    conditional = {"disposition": "merge", "strategy": "upsert", "source_filter": "id > 1"}
+    conditional = {"disposition": "merge", "strategy": "scd2", "destination_scope": "{table}.id > 1"}
     with pytest.raises(RefusedError) as caught:
-        hints(write_disposition=conditional, primary_key="id")
-    assert caught.value.where == "`source_filter` in its write disposition"
+        hints(write_disposition=conditional)
+    assert caught.value.where == "`destination_scope` in its write disposition"
     snapshot = {"disposition": "merge", "strategy": "cdc"}
     with pytest.raises(RefusedError, match="`cdc`"):
         hints(write_disposition=snapshot, primary_key="id", columns={"gone": {"hard_delete": True}})

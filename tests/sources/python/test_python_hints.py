@@ -260,6 +260,23 @@ def test_arrow_schemas_tables_and_lists_say_columns() -> None:
             ),
         ),
         (Disposition(WriteMode.REPLACE), {"primary_key": "id"}, Disposition(WriteMode.REPLACE)),
+        (
+            {
+                "disposition": "merge",
+                "source_filter": "a > 1",
+                "skip_unchanged_rows": True,
+                "row_version_column_name": "v",
+            },
+            {"primary_key": "id"},
+            Disposition(
+                WriteMode.MERGE, ("id",), source_filter="a > 1", skip_unchanged_rows=True, row_version="v"
+            ),
+        ),
+        (
+            {"disposition": "merge", "destination_scope": "a = 1"},
+            {},
+            Disposition(WriteMode.MERGE, strategy=Strategy.DELETE_INSERT, destination_scope="a = 1"),
+        ),
     ],
 )
 def test_write_dispositions(said: Any, keys: Row, expected: Disposition) -> None:
@@ -272,7 +289,6 @@ def test_write_dispositions(said: Any, keys: Row, expected: Disposition) -> None
     [
         ({"write": "upsert"}, "no write disposition"),
         ({"write": {"disposition": "merge", "strategy": "scd3"}}, "did you mean 'scd2'"),
-        ({"write": {"disposition": "merge", "source_filter": "a > 1"}}, "add_filter"),
         ({"write": {"disposition": "append", "strategy": "upsert"}}, "no strategy"),
         ({"write": {"disposition": "merge", "validity_column_names": ["a", "b"]}}, "no meaning"),
         ({"write": {"disposition": "merge", "strategy": "scd2", "validity_column_names": "a"}}, "two names"),

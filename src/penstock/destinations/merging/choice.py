@@ -15,7 +15,7 @@ from penstock.destinations.merging.upsert import Graves, Upsert
 from penstock.destinations.merging.versions import Versions
 from penstock.errors import BugError
 from penstock.schema.disposition import Disposition, Order, Scd2, Strategy, WriteMode
-from penstock.schema.nesting import ROOT_ID
+from penstock.schema.nesting import ROOT_ID, ROW_ID
 from penstock.schema.types import BOOL, TEXT, TIMESTAMP_TZ, DataType
 
 
@@ -72,7 +72,8 @@ def is_whole(disposition: Disposition) -> bool:
 
 def is_snapshot(disposition: Disposition) -> bool:
     """Whether a load without any rows changes the table."""
-    return disposition.mode is WriteMode.MERGE and disposition.strategy is Strategy.SCD2
+    scoped = disposition.destination_scope is not None
+    return disposition.mode is WriteMode.MERGE and (disposition.strategy is Strategy.SCD2 or scoped)
 
 
 def scd2_of(disposition: Disposition) -> Scd2 | None:
@@ -125,14 +126,25 @@ def merge_of(
         return DeleteInsert(staged, (), None, _stored(layout, known), overwrite=True)
     merge_key = _stored(layout, disposition.merge_key)
     if disposition.strategy is Strategy.DELETE_INSERT:
-        return DeleteInsert(staged, key, sort, merge_key)
+        return DeleteInsert(staged, key, sort, merge_key, scope=disposition.destination_scope)
     if disposition.strategy is Strategy.INSERT_ONLY:
         return InsertOnly(staged, key, sort)
     if disposition.strategy is Strategy.SCD2:
         return _versions(staged, disposition, layout, key, sort, merge_key)
     lasting = disposition.strategy is Strategy.CDC
     dig = sort is not None and (lasting or staged.flag is not None)
-    return Upsert(staged, key, sort, Graves(staged, key, sort, lasting) if sort and dig else None)
+    graves = Graves(staged, key, sort, lasting) if sort and dig else None
+    return Upsert(staged, key, sort, graves, _compared(staged, disposition, layout, key))
+
+
+def _compared(
+    staged: Staged, disposition: Disposition, layout: Layout, key: tuple[str, ...]
+) -> tuple[str, ...] | None:
+    """The columns that tell whether a row has changed; None: nobody asks."""
+    if not disposition.skip_unchanged_rows:
+        return None
+    version = _stored(layout, [disposition.row_version]) if disposition.row_version else ()
+    return version or tuple(c for c in staged.columns if c not in (*key, ROW_ID))
 
 
 def _versions(
@@ -158,6 +170,7 @@ def _versions(
         valid_to=_stored(layout, [scd2.valid_to])[0],
         at=disposition.at,
         until=scd2.active_until,
+        scope=disposition.destination_scope,
     )
 
 

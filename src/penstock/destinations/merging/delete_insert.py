@@ -15,7 +15,8 @@ from penstock.ledger import LOAD_ID
 class DeleteInsert:
     """Rows that share `merge_key` or `key` with a staged row go; of each `key` the newest comes.
 
-    As an `overwrite`, nulls are values of `merge_key`, and rows of the same load stay.
+    As an `overwrite`, nulls are values of `merge_key`, and rows of the same load stay. With a `scope`
+    the rows go for which this condition holds, and no others.
     """
 
     staged: Staged
@@ -23,6 +24,7 @@ class DeleteInsert:
     sort: Sort | None
     merge_key: tuple[str, ...]
     overwrite: bool = False
+    scope: str | None = None
 
     @property
     def helpers(self) -> tuple[str, ...]:
@@ -46,15 +48,21 @@ class DeleteInsert:
     def applied(self, table: str, layout: Layout, *, is_empty: bool) -> Sequence[str]:
         """A DELETE for each kind of key, then an INSERT."""
         gone = [f"DELETE FROM {table} AS t USING {keys} AS s WHERE {on}" for keys, on in self._passes]
+        if self.scope is not None:
+            gone = [f"DELETE FROM {table} WHERE ({self.scope}\n)"]
         return [*([] if is_empty else gone), insert(table, layout, self.added("", layout))]
 
     def touched(self, rows: str, tag: str) -> str:
         """The tags of the rows that go."""
+        if self.scope is not None:
+            return f"SELECT DISTINCT {tag} FROM ({rows}) WHERE ({self.scope}\n)"
         tags = f"SELECT DISTINCT t.{tag} FROM ({rows}) AS t"
         return " UNION ".join(f"{tags} SEMI JOIN {keys} AS s ON {on}" for keys, on in self._passes)
 
     def kept(self, rows: str, layout: Layout) -> str:
         """The rows that stay."""
+        if self.scope is not None:
+            rows = f"SELECT * FROM ({rows}) WHERE ({self.scope}\n) IS NOT TRUE"
         for keys, on in self._passes:
             rows = f"SELECT t.* FROM ({rows}) AS t ANTI JOIN {keys} AS s ON {on}"
         return f"SELECT {listed([*(c.stored_as for c in layout), LOAD_ID])} FROM ({rows})"
@@ -84,7 +92,9 @@ class DeleteInsert:
 
         One pass for each, because a join by this or that is a nested loop.
         """
-        passes = []
+        passes: list[tuple[str, str]] = []
+        if self.scope is not None:
+            return passes
         if self._by_merge_key:
             on = same(self.merge_key, nulls=self.overwrite)
             if self.overwrite:

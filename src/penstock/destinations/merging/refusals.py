@@ -44,7 +44,7 @@ def refuse_unknown(table: Table, disposition: Disposition) -> None:
         "deletes by": (disposition.hard_delete,),
         "is merged by the newest": (disposition.dedup_sort,),
         "is overwritten by": disposition.overwrite,
-        "is versioned by": (scd2.row_version if scd2 else None,),
+        "is versioned by": (scd2.row_version if scd2 else disposition.row_version,),
     }
     if disposition.root is not None or not is_merged(disposition):
         return
@@ -69,7 +69,11 @@ def _complaints(disposition: Disposition) -> Iterator[tuple[str, str]]:
             "is merged, so it needs a primary key",
             "name its `primary_key` in the project file, or write it with `append`",
         )
-    if merged and d.strategy is Strategy.DELETE_INSERT and not (d.primary_key or d.merge_key):
+    if (
+        merged
+        and d.strategy is Strategy.DELETE_INSERT
+        and not (d.primary_key or d.merge_key or d.destination_scope)
+    ):
         yield (
             "is merged by delete-insert, so it needs a primary key or a merge key",
             "name its `primary_key` or its `merge_key` in the project file",
@@ -99,6 +103,26 @@ def _complaints(disposition: Disposition) -> Iterator[tuple[str, str]]:
         yield (
             "has values that mean a row is deleted, but no column to find them in",
             "name that column as `hard_delete`",
+        )
+    if d.destination_scope and not (merged and d.strategy in (Strategy.DELETE_INSERT, Strategy.SCD2)):
+        yield (
+            "has a `destination_scope`, but no rows that this could keep from going",
+            "use the strategy `delete-insert` or `scd2`, or leave it out",
+        )
+    if d.destination_scope and d.merge_key:
+        yield (
+            "has a merge key and a `destination_scope`, which both say what may go",
+            "leave one of them out",
+        )
+    if d.skip_unchanged_rows and not (merged and d.strategy in (Strategy.UPSERT, Strategy.CDC)):
+        yield (
+            "skips rows that have not changed, but it updates none",
+            "use the strategy `upsert` or `cdc`, or leave `skip_unchanged_rows` out",
+        )
+    if d.row_version and not d.skip_unchanged_rows:
+        yield (
+            "has a `row_version`, which nothing goes by",
+            "say `skip_unchanged_rows: true`, or leave `row_version` out",
         )
     if d.overwrite and d.mode is not WriteMode.REPLACE:
         yield (

@@ -89,6 +89,12 @@ def same(columns: Sequence[str], left: str = "t", right: str = "s", *, nulls: bo
     return " AND ".join(f"{left}.{quote(c)} {sign} {right}.{quote(c)}" for c in columns) or "true"
 
 
+def not_the_same(columns: Sequence[str], left: str = "t", right: str = "s") -> str:
+    """The condition that two rows differ in some column."""
+    pairs = (f"{left}.{quote(c)} IS DISTINCT FROM {right}.{quote(c)}" for c in columns)
+    return " OR ".join(pairs) or "false"
+
+
 def losers(stage: str, key: Sequence[str], sort: Sort | None) -> str:
     """A query for the ordinals of the rows that another row of their key takes the place of.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from penstock.destinations.columns import ORDINAL, Layout
 from penstock.destinations.convert import literal, quote
-from penstock.destinations.merging.sql import Sort, Staged, listed, same, without_losers
+from penstock.destinations.merging.sql import Sort, Staged, listed, not_the_same, same, without_losers
 from penstock.ledger import LOAD_ID
 
 
@@ -15,13 +15,15 @@ from penstock.ledger import LOAD_ID
 class Upsert:
     """Staged rows, of each key the newest, take the place of rows of their key that are not newer.
 
-    Columns that were not staged keep their values. A flagged row removes the row of its key.
+    Columns that were not staged keep their values. A flagged row removes the row of its key. Rows whose
+    `compared` columns are the same in the table do not come (None: they do).
     """
 
     staged: Staged
     key: tuple[str, ...]
     sort: Sort | None
     graves: Graves | None = None
+    compared: tuple[str, ...] | None = None
     helpers: tuple[str, ...] = ()
 
     def settled(self) -> Sequence[str]:
@@ -29,8 +31,13 @@ class Upsert:
         return [without_losers(self.staged.table, self.key, self.sort)]
 
     def met(self, rows: str, tag: str) -> Sequence[str]:  # noqa: ARG002
-        """Nothing: rows are compared as they are merged."""
-        return ()
+        """Drop the staged rows that change nothing, if these are told; others are compared as they merge."""
+        if self.compared is None:
+            return ()
+        stage, changes = self.staged.table, not_the_same(self.compared)
+        pairs = f"SELECT s.{ORDINAL} FROM {stage} AS s JOIN ({rows}) AS t ON {self._same}"
+        same_ones = f"{pairs} WHERE {self.staged.stays} GROUP BY ALL HAVING NOT bool_or({changes})"
+        return [f"DELETE FROM {stage} WHERE {ORDINAL} IN ({same_ones})"]
 
     def applied(self, table: str, layout: Layout, *, is_empty: bool) -> Sequence[str]:  # noqa: ARG002
         """One MERGE; a table without rows takes a plain INSERT."""

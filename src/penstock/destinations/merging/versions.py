@@ -11,14 +11,17 @@ from penstock.destinations.convert import quote
 from penstock.destinations.merging.sql import Sort, Staged, insert, listed, losers, made, same
 from penstock.ledger import LOAD_ID
 
+_INSIDE = "_penstock_inside"
+
 
 @dataclass(frozen=True, slots=True)
 class Versions:
     """Staged rows that no active row equals become versions; active rows that are missing retire.
 
     Two rows are equal if they share `identity`: the version, and the keys if there are any. With
-    `merge_key` only active rows that share it with a staged row can be missing. With `sort` of each
-    `key` the newest staged row counts. Units: `at` and `until` (None: null) are instants.
+    `merge_key` only active rows that share it with a staged row can be missing, with `scope` only those
+    for which this condition holds. With `sort` of each `key` the newest staged row counts.
+    Units: `at` and `until` (None: null) are instants.
     """
 
     staged: Staged
@@ -30,6 +33,7 @@ class Versions:
     valid_to: str
     at: datetime
     until: datetime | None
+    scope: str | None = None
 
     @property
     def helpers(self) -> tuple[str, ...]:
@@ -49,9 +53,11 @@ class Versions:
         """Find the active rows that this load speaks of, and those of them that it does not have."""
         held = ", ".join(f"t.{quote(c)}" for c in self.identity)
         some = f" SEMI JOIN {self._keys} AS s ON {same(self.merge_key)}" if self.merge_key else ""
-        active = f"SELECT t.{tag} AS tag, {held} FROM ({rows}) AS t{some} WHERE {self._active}"
+        inside = f"coalesce(({self.scope}\n), false)" if self.scope is not None else "true"
+        told = f"SELECT *, {inside} AS {_INSIDE} FROM ({rows})"
+        active = f"SELECT t.{tag} AS tag, t.{_INSIDE}, {held} FROM ({told}) AS t{some} WHERE {self._active}"
         not_here = f"ANTI JOIN ({self._arrived}) AS s ON {self._same('h', 's')}"
-        missing = f"SELECT h.* FROM {self._held} AS h {not_here}"
+        missing = f"SELECT h.* FROM {self._held} AS h {not_here} WHERE h.{_INSIDE}"
         return [made(self._held, active), made(self._gone, missing)]
 
     def applied(self, table: str, layout: Layout, *, is_empty: bool) -> Sequence[str]:

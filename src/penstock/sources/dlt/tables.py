@@ -109,6 +109,20 @@ def _having(columns: Mapping[str, Any], mark: str) -> tuple[str, ...]:
     return tuple(name for name, column in columns.items() if column.get(mark))
 
 
+def _condition(schema: Mapping[str, Any], key: str) -> str | None:
+    """A condition in SQL as a merge has it. Raises: RefusedError for one that names a table of dlt's."""
+    text = schema.get(key)
+    try:
+        return text.format() if text else None
+    except (KeyError, IndexError, ValueError) as error:
+        raise RefusedError(
+            f"`{schema['name']}` is merged under a condition that names dlt's tables",
+            where=f"`{key.removeprefix('x-merge-').replace('-', '_')}` in its write disposition",
+            found=str(text),
+            expected="a condition on the columns of a row alone",
+        ) from error
+
+
 def _disposition(schema: Mapping[str, Any], columns: Mapping[str, Any]) -> Disposition:
     """How the rows meet those that are there; a merge without any key appends, as in dlt."""
     name = str(schema["name"])
@@ -117,21 +131,19 @@ def _disposition(schema: Mapping[str, Any], columns: Mapping[str, Any]) -> Dispo
         return Disposition(WriteMode.REPLACE)
     if mode != "merge":
         return Disposition()
-    for key in _CONDITIONS:
-        if schema.get(key):
-            raise RefusedError(
-                f"`{name}` is merged under a condition in SQL, which is not supported",
-                where=f"`{key.removeprefix('x-merge-').replace('-', '_')}` in its write disposition",
-                hint="leave out rows with `add_filter` on the resource",
-            )
+    wanted, scope = (_condition(schema, key) for key in _CONDITIONS)
     strategy = schema.get("x-merge-strategy") or "delete-insert"
-    if strategy == "cdc" and not _having(columns, "hard_delete"):
-        return Disposition(WriteMode.REPLACE)  # a whole snapshot: what it does not have is deleted
+    primary, merge = _having(columns, "primary_key"), _having(columns, "merge_key")
+    if strategy == "cdc" and not _having(columns, "hard_delete") and not scope:
+        if not merge:  # a whole snapshot: what it does not have is deleted
+            return Disposition(WriteMode.REPLACE, source_filter=wanted)
+        strategy = "delete-insert"  # a snapshot of the groups that occur in it
     if strategy not in _STRATEGIES:
         raise RefusedError(f"`{name}` is merged by `{strategy}`, which is not supported", hint="use `upsert`")
-    primary, merge = _having(columns, "primary_key"), _having(columns, "merge_key")
-    if strategy == "delete-insert" and not primary and not merge:
+    if strategy == "delete-insert" and not (primary or merge or scope):
         return Disposition()
+    skips = bool(schema.get("x-merge-skip-unchanged-rows")) and strategy == "upsert"
+    version = next(iter(_having(columns, "x-row-version")), None)
     sort = next(iter(_having(columns, "dedup_sort")), None)
     return Disposition(
         WriteMode.MERGE,
@@ -139,7 +151,11 @@ def _disposition(schema: Mapping[str, Any], columns: Mapping[str, Any]) -> Dispo
         dedup_sort=sort,
         dedup_order=Order(columns[sort]["dedup_sort"]) if sort else Order.DESC,
         strategy=Strategy(strategy),
-        merge_key=merge,
+        merge_key=() if scope else merge,  # as in dlt, the scope stands for the key
+        source_filter=wanted,
+        destination_scope=scope,
+        skip_unchanged_rows=skips,
+        row_version=version if skips else None,
         hard_delete=next(iter(_having(columns, "hard_delete")), None),
         scd2=_scd2(columns) if strategy == "scd2" else None,
         at=_instant(schema.get("x-boundary-timestamp")),

@@ -17,13 +17,9 @@ SKIP = "skip"
 _WORDS = (*WriteMode, SKIP)
 _SAFE_REPLACES = ("truncate-and-insert", "insert-from-staging", "staging-optimized")
 _SCD2 = ("validity_column_names", "active_record_timestamp", "boundary_timestamp", "row_version_column_name")
-_OWN = ("hard_delete", "delete_values", "dedup_sort", "dedup_order", "overwrite")
+_MERGE = ("source_filter", "destination_scope", "skip_unchanged_rows")
+_OWN = ("hard_delete", "delete_values", "dedup_sort", "dedup_order", "overwrite", *_MERGE)
 _KEYS = ("disposition", "strategy", "deduplicated", *_SCD2, *_OWN)
-_REFUSED = {
-    "source_filter": "filter the rows with `add_filter`",
-    "destination_scope": "use `merge_key` to say which rows may be removed or retired",
-    "skip_unchanged_rows": "leave it out: a row that is merged again stays as it is",
-}
 
 
 def disposition(said: Any, marks: Mapping[str, Any], where: str) -> Disposition | None:
@@ -58,6 +54,8 @@ def disposition(said: Any, marks: Mapping[str, Any], where: str) -> Disposition 
     strategy = _strategy(options, values, where)
     if strategy is Strategy.SCD2:
         values |= _scd2(options, where)
+    elif values.get("skip_unchanged_rows") and "row_version_column_name" in options:
+        values["row_version"] = options["row_version_column_name"]
     elif present := [k for k in _SCD2 if k in options]:
         raise RefusedError(
             f"`{present[0]}` has no meaning for the strategy `{strategy}`",
@@ -68,10 +66,8 @@ def disposition(said: Any, marks: Mapping[str, Any], where: str) -> Disposition 
 
 
 def _check(options: Mapping[str, Any], where: str) -> None:
-    for key, value in options.items():
-        if key in _REFUSED and value:
-            raise RefusedError(f"`{key}` cannot be had", where=where, found=repr(value), hint=_REFUSED[key])
-        if key not in _KEYS and key not in _REFUSED:
+    for key in options:
+        if key not in _KEYS:
             raise RefusedError(
                 f"`{key}` is no key of a write disposition",
                 where=where,
@@ -94,7 +90,8 @@ def _strategy(options: Mapping[str, Any], values: Mapping[str, Any], where: str)
     """The strategy that was named; otherwise the one that the keys imply."""
     said = options.get("strategy")
     if said is None:
-        return Strategy.DELETE_INSERT if values.get("merge_key") else Strategy.UPSERT
+        groups = values.get("merge_key") or values.get("destination_scope")
+        return Strategy.DELETE_INSERT if groups else Strategy.UPSERT
     if said not in list(Strategy):
         raise RefusedError(
             f"`{said}` is no merge strategy",
