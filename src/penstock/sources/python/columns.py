@@ -16,6 +16,7 @@ from uuid import UUID
 from penstock.errors import RefusedError, suggest
 from penstock.schema import types as t
 from penstock.schema.constraint import check_column
+from penstock.schema.formats.form import DATETIME_FORMAT
 from penstock.schema.table import Column, Table
 from penstock.sources.python.annotation import Facts, columns_of_class, is_model
 from penstock.sources.python.words import data_type
@@ -29,7 +30,7 @@ _FIELDS = tuple(
 _TYPE_WORDS = ("data_type", "type", "precision", "scale", "timezone")
 _ASIDE = ("partition", "cluster", "sort", "row_key", "parent_key", "root_key", "variant", "incremental")
 _YES_OR_NO = ("nullable", "unique", "sensitive", "timezone", "primary_key", "merge_key", "hard_delete")
-_KNOWN = (*_FIELDS, *MARKS, *_TYPE_WORDS, *_ASIDE, "name")
+_KNOWN = (*_FIELDS, *MARKS, *_TYPE_WORDS, *_ASIDE, DATETIME_FORMAT, "name")
 
 
 def columns_of(said: Any, where: str, keys: Collection[str] = ()) -> dict[str, Facts]:
@@ -128,7 +129,8 @@ def _of_hints(name: str, hints: Any, where: str) -> Facts:
         facts["type"] = word
     if facts.get("type") == t.TEXT and hints.get("precision"):
         facts["max_length"] = hints["precision"]
-    extra = {k: v for k, v in hints.items() if (k in _ASIDE or k.startswith("x-")) and v is not None}
+    aside = (*_ASIDE, DATETIME_FORMAT)
+    extra = {k: v for k, v in hints.items() if (k in aside or k.startswith("x-")) and v is not None}
     return facts | ({"extra": extra} if extra else {})
 
 
