@@ -38,9 +38,11 @@ class BlockOptions:
     """What a run of blocks may be told of state and catalogs.
 
     `full_refresh` asks taps for everything again: in place of what was loaded where the destination is one
-    of ours, and beside it where it is a Singer target, as Meltano has it.
+    of ours, and beside it where it is a Singer target, as Meltano has it. `install` installs plugins that
+    are not, so that their settings are known.
     """
 
+    install: bool = False
     full_refresh: bool = False
     state_id_suffix: str | None = None
     state_strategy: str | None = None
@@ -202,11 +204,11 @@ def _pipeline(
     plugins: Plugins, pair: Pair, name: str, options: BlockOptions
 ) -> tuple[PipelineSpec, frozenset[str]]:
     """The pipeline of a pair, and the secrets in it."""
-    extractor = plugins.entry(pair.extractor, PluginKind.EXTRACTORS)
+    extractor = plugins.known(plugins.entry(pair.extractor, PluginKind.EXTRACTORS), install=options.install)
     source, hidden, config = _source(plugins, extractor, options)
     said: dict[str, Any] = {"source": source}
     if pair.sink in {p.name for p in plugins.loaded.project.plugins.of(PluginKind.LOADERS)}:
-        loader = plugins.entry(pair.sink, PluginKind.LOADERS)
+        loader = plugins.known(plugins.entry(pair.sink, PluginKind.LOADERS), install=options.install)
         said["destination"], more = _target(plugins, loader, name, plugins.pair_variables(extractor, config))
         hidden |= more
     elif (destination := _destination(plugins.loaded, pair.sink)) is not None:

@@ -247,6 +247,17 @@ class Plugins:
             path.write_text(json.dumps(said if knows else {}), "utf-8")  # {}: it cannot be asked
         return replace(found, plugin=self.entry(entry.name, entry.kind).plugin)
 
+    def known(self, entry: Entry, *, install: bool = False) -> Entry:
+        """The plugin with what it says of itself, asked if nobody did yet; `install` installs it for that."""
+        from penstock.plugins.environment import installed
+
+        if self._about_file(entry.kind, entry.chain).is_file() and not install:
+            return entry
+        if not install and installed(self._home_of(entry), self.home, self.root) is None:
+            return entry
+        self.install(entry)
+        return self.entry(entry.name, entry.kind)
+
     def _fresh(self, entry: Entry) -> bool:
         from penstock.plugins.environment import installed
 

@@ -123,7 +123,7 @@ class Session:
                 expected="an extractor and where its data goes, such as `tap-github target-jsonl`, or a job",
             )
         results = []
-        for name in self._chosen(pipelines, blocks):
+        for name in self._chosen(pipelines, blocks, running=True):
             anew = blocks is not None and blocks.full_refresh
             made = isinstance(self.project.pipelines[name].source, MakerSpec)
             if (anew or refresh is not None) and not made:
@@ -286,6 +286,7 @@ class Session:
                         waiting_bytes=sum(w.size_bytes for w in waiting),
                         on_offer=None if offers is None else len(offers),
                         holder=holder,
+                        failed=_failure(self._runs.newest(name)),
                     )
                 )
         return found
@@ -432,12 +433,15 @@ class Session:
 
         return Runs(self._private / "runs", self.redact)
 
-    def _chosen(self, pipelines: Sequence[str], blocks: BlockOptions | None = None) -> list[str]:
+    def _chosen(
+        self, pipelines: Sequence[str], blocks: BlockOptions | None = None, *, running: bool = False
+    ) -> list[str]:
         """The pipelines that are named, in order (all if none is); those of blocks join the project."""
         if any(name not in self.project.pipelines for name in pipelines) and self._has_plugins:
-            from penstock.app.blocks import with_pairs
+            from penstock.app.blocks import BlockOptions, with_pairs
 
-            self.loaded, pipelines = with_pairs(self.loaded, pipelines, blocks)
+            options = replace(blocks or BlockOptions(), install=running)
+            self.loaded, pipelines = with_pairs(self.loaded, pipelines, options)
         order = order_pipelines(self.project)
         for name in pipelines:
             pipeline_of(self.project, name)
@@ -519,6 +523,12 @@ class Session:
         self._quiet(name).forget()  # if this is killed, the next run has something to finish
         with self._flow(name, observe) as flow:
             return work_on(flow, command, self._runs, work)
+
+
+def _failure(runs: Sequence[RunRecord]) -> str | None:
+    """What stopped the last run, if it was refused or failed."""
+    stopped = [r.error for r in runs[:1] if r.error and r.status in (Status.REFUSED, Status.FAILED)]
+    return stopped[0].partition("\n")[0] if stopped else None
 
 
 def _totals(facts: Facts) -> tuple[TableTotals, ...]:

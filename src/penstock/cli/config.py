@@ -79,7 +79,7 @@ def config(
     asked = config_words(words)
     kind, _ = kind_and_names([asked.plugin], plugin_type)
     writer = writer_of(terminal, project, environment)
-    entry = writer.plugins.entry(asked.plugin, kind)
+    entry = writer.plugins.known(writer.plugins.entry(asked.plugin, kind))
     if asked.verb == "set":
         _set(terminal, writer, entry, asked, store, interactive=interactive, from_file=from_file)
     elif asked.verb == "unset":

@@ -128,9 +128,13 @@ def _block_options(
         return {}
     from penstock.app.blocks import BlockOptions
 
-    return {
-        "blocks": BlockOptions(full_refresh, suffix, strategy.value if strategy else None, refresh_catalog)
-    }
+    said = BlockOptions(
+        full_refresh=full_refresh,
+        state_id_suffix=suffix,
+        state_strategy=strategy.value if strategy else None,
+        refresh_catalog=refresh_catalog,
+    )
+    return {"blocks": said}
 
 
 def rebuild(
