@@ -253,7 +253,8 @@ class PipelineStatus:
     """How a pipeline stands.
 
     `waiting_*` lie in land or raw history and are not loaded; `on_offer` counts the files at the
-    source that were not taken (None: the source was not asked); `holder` has the lock now.
+    source that were not taken (None: the source was not asked); `holder` has the lock now. `failed` is
+    what stopped the last run of this project, if something did.
     """
 
     pipeline: str
@@ -264,6 +265,7 @@ class PipelineStatus:
     waiting_bytes: int = 0
     on_offer: int | None = None
     holder: str | None = None
+    failed: str | None = None
 
 
 # ------------------------------------------------------------------------------------ quarantine

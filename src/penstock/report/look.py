@@ -66,6 +66,9 @@ def status_looks(statuses: Sequence[PipelineStatus]) -> tuple[Look, ...]:
     looks: list[Look] = []
     for s in statuses:
         ready = s.waiting_files + (s.on_offer or 0)
+        if s.failed:
+            told = f"penstock status {_word(s.pipeline)} --last"
+            looks.append(Look(f"the last run of `{s.pipeline}` did not succeed", told))
         if ready:
             what = f"{counted(ready, 'file')} of `{s.pipeline}` {'waits' if ready == 1 else 'wait'}"
             looks.append(Look(what, f"penstock run {_word(s.pipeline)}"))

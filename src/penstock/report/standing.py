@@ -46,6 +46,8 @@ def _pipeline(s: PipelineStatus, now: datetime) -> list[Line]:
         [faint("waiting"), _waiting(s)],
         [faint("lock"), warn(f"held by {clean(s.holder)}") if s.holder else "free"],
     ]
+    if s.failed:
+        facts.insert(2, [faint("last run"), warn(clean(s.failed))])
     lines = [line(strong(s.pipeline)), *grid(facts, "ll")]
     return [*lines, (), *_tables(s.tables)] if s.tables else lines
 
