@@ -27,6 +27,7 @@ from penstock.dlt.sources.filesystem import (
     _read_parquet,
     filesystem,
     read_csv,
+    read_csv_duckdb,
     read_jsonl,
     read_parquet,
 )
@@ -98,6 +99,7 @@ def folder(tmp_path: Path) -> Path:
 def test_readers_take_the_files_of_their_kind(folder: Path) -> None:
     files = filesystem(str(folder), file_glob="*.[cjp]*")
     assert take(files | read_csv()).rows == {"read_csv": [{"n": 2}]}
+    assert take(files | read_csv_duckdb()).rows == {"read_csv_duckdb": [{"n": 2}]}
     assert take(files | read_jsonl()).rows == {"read_jsonl": [{"n": 1}]}
     loaded = {"n": 3, "_dlt_load_id": "x"}
     assert take(files | read_parquet()).rows == {"read_parquet": [loaded]}

@@ -18,6 +18,7 @@ from dlt.sources import filesystem as files
 from dlt.sources.config import configspec
 from dlt.sources.filesystem.readers import ReadersSource
 from dlt.sources.filesystem.readers import _read_csv as _csv
+from dlt.sources.filesystem.readers import _read_csv_duckdb as _csv_duckdb
 from dlt.sources.filesystem.readers import _read_jsonl as _jsonl
 from dlt.sources.filesystem.readers import _read_parquet as _parquet
 
@@ -28,6 +29,7 @@ __all__ = [
     "ReadersSource",
     "filesystem",
     "read_csv",
+    "read_csv_duckdb",
     "read_jsonl",
     "read_parquet",
 ]
@@ -71,6 +73,13 @@ def _read_csv(items: Iterable[Any], chunksize: int = 10_000, **options: Any) -> 
     yield from _csv(_of_kind(items, "csv"), chunksize=chunksize, **options)
 
 
+def _read_csv_duckdb(
+    items: Iterable[Any], chunk_size: int = 5000, use_pyarrow: bool = True, **options: Any
+) -> Iterator[Any]:
+    """Rows of CSV files, through DuckDB, as Arrow data; as dicts they cannot be had of DuckDB 2."""
+    yield from _csv_duckdb(_of_kind(items, "csv"), chunk_size, use_pyarrow=use_pyarrow, **options)
+
+
 def _read_jsonl(items: Iterable[Any], chunksize: int = 1000) -> Iterator[Any]:
     """Rows of files of JSON lines."""
     yield from _jsonl(_of_kind(items, "jsonl"), chunksize=chunksize)
@@ -90,5 +99,6 @@ def _loaded(page: Any) -> Any:
 
 
 read_csv = dlt.transformer(name="read_csv")(_read_csv)
+read_csv_duckdb = dlt.transformer(name="read_csv_duckdb")(_read_csv_duckdb)
 read_jsonl = dlt.transformer(name="read_jsonl")(_read_jsonl)
 read_parquet = dlt.transformer(name="read_parquet")(_read_parquet)

@@ -10,9 +10,10 @@ from typing import Any
 import penstock.sources.dlt.quiet  # noqa: F401  # isort: skip - before anything of dlt
 
 from dlt.common.configuration.container import Container
+from dlt.common.configuration.plugins import manager
 from dlt.common.configuration.specs.config_providers_context import ConfigProvidersContainer
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
-from dlt.common.runtime.run_context import DOT_DLT, RunContext
+from dlt.common.runtime.run_context import DOT_DLT
 
 
 class Settings:
@@ -25,14 +26,15 @@ class Settings:
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """Inside, dlt finds what this folder says."""
-        if self.folder is None or not (self.folder / DOT_DLT).is_dir():
+        place = Container()[PluggableRunContext]
+        if self.folder is None or not (self.folder / DOT_DLT).is_dir() or self._is_known(place):
             yield
             return
-        place = Container()[PluggableRunContext]
         before = place.providers
         try:
             if self._providers is None:
-                found = ConfigProvidersContainer(RunContext(str(self.folder)).initial_providers())
+                context = manager().hook.plug_run_context(run_dir=str(self.folder), runtime_kwargs=None)
+                found = ConfigProvidersContainer(context.initial_providers())
                 place.providers = found
                 found.add_extras()  # vaults that the configuration names
                 self._providers = found
@@ -40,3 +42,7 @@ class Settings:
             yield
         finally:
             place.providers = before
+
+    def _is_known(self, place: Any) -> bool:
+        """Whether dlt looks into this folder by itself."""
+        return self.folder is not None and Path(place.context.run_dir).resolve() == self.folder.resolve()
