@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from rest_api import Api
+
+from servers.rest_api import Api
 
 
 @pytest.fixture

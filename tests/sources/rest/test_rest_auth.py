@@ -8,10 +8,10 @@ import logging
 from typing import Any
 
 import pytest
-from rest_api import Api, Reply, Request
 from rest_runs import fetch, get
 
 from penstock.errors import OutsideError, RefusedError
+from servers.rest_api import Api, Reply, Request
 
 ONE = [{"id": 1}]
 SECRET = "s3cr3t/+value"

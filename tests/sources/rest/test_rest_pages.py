@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from rest_api import Api, Reply, Request, paged
 from rest_runs import fetch, get
 
 from penstock.errors import RefusedError
+from servers.rest_api import Api, Reply, Request, paged
 
 
 def of(api: Api, answer: Callable[[Request], Any], paginator: Any, **more: Any) -> dict[str, Any]:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rest_api import Api, Reply, paged
 
 import penstock
 from penstock.errors import ProjectError
 from penstock.ledger import Refresh
 from penstock.report.facts import PipelineResult, Status
+from servers.rest_api import Api, Reply, paged
 
 PROJECT = """
 name: shop

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from rest_api import Api, Reply
 from rest_runs import fetch, get
 
 from penstock.errors import RefusedError
+from servers.rest_api import Api, Reply
 
 
 def lines(api: Api, body: Any, **table: Any) -> list[str]:

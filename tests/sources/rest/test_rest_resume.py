@@ -7,8 +7,9 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from rest_api import Api, Reply, Request, paged
 from rest_runs import Got, fetch, get
+
+from servers.rest_api import Api, Reply, Request, paged
 
 ALWAYS = {"checkpoint_s": 0}
 

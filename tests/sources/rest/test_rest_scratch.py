@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
-from rest_api import Api
 from rest_runs import source
 
 from penstock.ports import Block
 from penstock.sources.rest.scratch import YOUNG_S, Scratch
+from servers.rest_api import Api
 
 
 @pytest.fixture

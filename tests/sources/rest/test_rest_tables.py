@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from rest_api import Api, Reply, Request
 from rest_runs import fetch, get, source
 
 from penstock.errors import ProjectError, RefusedError
 from penstock.schema.disposition import Disposition, WriteMode
+from servers.rest_api import Api, Reply, Request
 
 # ------------------------------------------------------------------------------------- what is sent
 

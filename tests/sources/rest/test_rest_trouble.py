@@ -10,10 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
-from rest_api import Api, Reply, Request, paged
 from rest_runs import QUICK, fetch, get, source
 
 from penstock.errors import OutsideError, PenstockError, RefusedError
+from servers.rest_api import Api, Reply, Request, paged
 
 ONE = [{"id": 1}]
 
