@@ -63,3 +63,14 @@ def test_a_narrower_value_is_no_change() -> None:
     table = Table("t", (Column("a", t.FLOAT64, declared=True),))
     ruling = rule_on(table, Contract(data_type=Mode.FREEZE), {"a": t.INT64})
     assert not (ruling.grow or ruling.types)
+
+
+def test_a_key_inside_that_had_no_value_yet_is_as_good_as_new() -> None:
+    before = t.Struct((("a", t.INT64), ("b", t.NULL), ("c", t.List(t.Struct((("d", t.NULL),))))))
+    seen = t.Struct((("b", t.TEXT), ("c", t.List(t.Struct((("d", t.INT64),))))))
+    table = Table("t", (Column("x", before, declared=True),))
+    ruling = rule_on(table, Contract(data_type=Mode.QUARANTINE), {"x": seen})
+    assert dict(ruling.grow) == {"x": seen}
+    assert not ruling.types
+    told = rule_on(table, Contract(data_type=Mode.QUARANTINE), {"x": t.Struct((("a", t.TEXT),))})
+    assert dict(told.types) == {"x": Mode.QUARANTINE}

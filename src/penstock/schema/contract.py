@@ -62,11 +62,14 @@ class Ruling:
 
 
 def only_adds_fields(before: DataType, after: DataType) -> bool:
-    """Whether `after` is `before` with further keys in its objects: new columns, in a way."""
+    """Whether `after` is `before` with further keys in its objects: new columns, in a way.
+
+    A key that had no value so far, and so no type, is as good as new.
+    """
     if isinstance(before, Struct) and isinstance(after, Struct):
         now = dict(after.fields)
         return bool(before.fields) and all(
-            n in now and (now[n] == t or only_adds_fields(t, now[n])) for n, t in before.fields
+            n in now and (t in (NULL, now[n]) or only_adds_fields(t, now[n])) for n, t in before.fields
         )
     if isinstance(before, List) and isinstance(after, List):
         return only_adds_fields(before.item, after.item)
