@@ -24,7 +24,7 @@ MODULES = (
     "sources.python.decorators",
     "sources.python.resource",
     "sources.python.group",
-    "sources.python.incremental",
+    "cursors.incremental",
     "sources.python.current",
     "sources.python.mark",
     "app.session",
