@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from penstock.app.plugin_trying import selected_catalog, takes_catalog
 from penstock.app.plugins import Entry, Plugins
 from penstock.errors import NotFoundError
 from penstock.plugins.environment import Installed
@@ -28,6 +29,7 @@ def invoked(
     too; other plugins find their settings among their variables.
     """
     found = plugins.install(entry)
+    entry = plugins.entry(entry.name, entry.kind)  # it may have said more of itself
     resolved = plugins.resolved(entry)
     env = {**os.environ, **plugins.process_env(entry, resolved), **found.env}
     with private_folder() as folder:
@@ -58,9 +60,7 @@ def _handed(
     config = None if "--config" in arguments else resolved.config()
     catalog = None
     wants = entry.kind is PluginKind.EXTRACTORS and not _WITHOUT_CATALOG & set(arguments)
-    if wants and any(map(entry.plugin.can, ("catalog", "properties", "discover"))):
-        from penstock.app.plugin_trying import selected_catalog
-
+    if wants and takes_catalog(entry.plugin):
         catalog = selected_catalog(plugins, entry, refresh=refresh).document()
     return hand(folder, config, plugin=entry.plugin, catalog=catalog)  # type: ignore[arg-type]  # None is left out
 

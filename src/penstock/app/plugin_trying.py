@@ -9,7 +9,7 @@ from typing import Any
 from penstock.app.plugins import Entry, Plugins
 from penstock.errors import RefusedError
 from penstock.singer.catalog import Catalog, parse
-from penstock.singer.definition import PluginKind, missing
+from penstock.singer.definition import Plugin, PluginKind
 from penstock.singer.selection import EVERYTHING, is_selected, select
 
 # Any throughout: JSON
@@ -30,10 +30,9 @@ def selected_catalog(
     )
 
 
-def needs(plugins: Plugins, entry: Entry) -> list[str]:
-    """The settings that a plugin still needs."""
-    resolved = plugins.resolved(entry)
-    return list(missing(entry.plugin, [n for n, v in resolved.values.items() if v.value is not None]))
+def takes_catalog(plugin: Plugin) -> bool:
+    """Whether a tap can be handed a catalog; one that says nothing of itself is taken for one that can."""
+    return not plugin.capabilities or any(map(plugin.can, ("discover", "catalog", "properties")))
 
 
 def try_plugin(plugins: Plugins, entry: Entry, say: Callable[[str], None] | None = None) -> None:
@@ -49,10 +48,11 @@ def try_plugin(plugins: Plugins, entry: Entry, say: Callable[[str], None] | None
         )
     from penstock.plugins.ask import test
 
-    resolved = plugins.resolved(entry)
     tap = plugins.install(entry)
+    entry = plugins.entry(entry.name, entry.kind)  # it may have said more of itself
+    resolved = plugins.resolved(entry)
     catalog: dict[str, Any] | None = None
-    if tap.plugin.can("discover") or tap.plugin.can("catalog") or tap.plugin.can("properties"):
+    if takes_catalog(tap.plugin):
         chosen = selected_catalog(plugins, entry, say=say)
         if not any(is_selected(stream) for stream in chosen.streams):
             raise RefusedError(
