@@ -100,7 +100,7 @@ class Well:
         sql = f"{tables} UNION ALL SELECT 'state', NULL, state FROM _penstock_state"
         ended = nursery.run(self.folder, "show", "--sql", sql, "--json", "-n", "100000")
         assert ended.code == 0, ended.output
-        found: list[dict[str, Any]] = json.loads(ended.output)
+        found: list[dict[str, Any]] = json.loads(ended.output)["rows"]
         [kept] = [row["v"] for row in found if row["t"] == "state"]
         rows = {t: sorted((row["id"], row["v"]) for row in found if row["t"] == t) for t in TABLES}
         return json.loads(kept)["singer_state"], rows
