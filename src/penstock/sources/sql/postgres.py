@@ -1,4 +1,7 @@
-"""PostgreSQL as a source: Arrow from the wire by ADBC, which reads what COPY gives in binary."""
+"""PostgreSQL as a source: Arrow from the wire by ADBC, which reads what COPY gives in binary.
+
+The driver is used without its DB-API, which imports pandas and polars where they are installed.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import adbc_driver_manager
-import adbc_driver_postgresql.dbapi
+import adbc_driver_postgresql
 import pyarrow as pa
 
 from penstock.errors import PenstockError, RefusedError
@@ -21,7 +24,7 @@ from penstock.sources.sql.literals import quoted, spelt, text
 from penstock.sources.sql.postgres_catalog import RELATIONS, Described, field_of, relations_of
 from penstock.sources.sql.relation import Field, Found, How, Query, Relation
 
-COPY_BYTES = 4 << 20
+ROW_BYTES, MOST_BYTES = 80, 4 << 20  # of COPY; the driver cuts by bytes, not by rows
 _SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _ORDINARY = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ ONLY"
 NAN = "cannot convert NaN to bigint"
@@ -37,7 +40,9 @@ class PostgresServer:
     def __init__(self, address: Address, root: Path, *, snapshot: bool = True) -> None:  # noqa: ARG002
         self.address = address
         try:
-            self._connection = adbc_driver_postgresql.dbapi.connect(address.url)
+            self._database = adbc_driver_postgresql.connect(address.url)
+            self._connection = adbc_driver_manager.AdbcConnection(self._database)
+            self._connection.set_autocommit(False)
         except adbc_driver_manager.Error as error:
             said = str(error).removeprefix("IO: [libpq] ").strip()
             if any(words in said for words in _LOGIN):
@@ -61,8 +66,8 @@ class PostgresServer:
 
     def describe(self, name: str, query: str) -> Relation:
         """A query as a relation."""
-        with self._telling(name, own_sql=True), self._cursor() as cursor:
-            schema = cursor.adbc_execute_schema(f"SELECT * FROM ({query}\n) AS src")
+        with self._telling(name, own_sql=True), self._statement(f"SELECT * FROM ({query}\n) AS src") as asked:
+            schema = pa.schema(asked.execute_schema())
         fields = tuple(field_of(_described(column)) for column in schema)
         return Relation("", name, f"({query}\n)", fields)
 
@@ -88,33 +93,41 @@ class PostgresServer:
         return f"'\\x{value.hex()}'" if isinstance(value, bytes) else spelt(value)
 
     def batches(self, query: Query) -> Iterator[pa.RecordBatch]:
-        """The rows as they come from the wire, 4 MB of COPY at a time."""
-        with self._telling(query.table, query.own_sql, query.fields), self._cursor() as cursor:
-            cursor.adbc_statement.set_options(
-                **{adbc_driver_postgresql.StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(COPY_BYTES)}
+        """The rows as they come from the wire, up to 4 MB of COPY at a time."""
+        with self._telling(query.table, query.own_sql, query.fields), self._statement(query.sql) as asked:
+            size = min(query.rows * ROW_BYTES, MOST_BYTES)
+            asked.set_options(
+                **{adbc_driver_postgresql.StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(size)}
             )
-            cursor.execute(query.sql)
-            yield from cursor.fetch_record_batch()
+            with pa.RecordBatchReader.from_stream(asked.execute_query()[0]) as reader:
+                yield from reader
 
     def close(self) -> None:
         """End the transaction and close the connection."""
         with suppress(adbc_driver_manager.Error):  # a connection that is lost is closed already
             self._connection.close()
+            self._database.close()
 
     # ------------------------------------------------------------------------------------- inside
 
-    def _cursor(self) -> Any:  # Any: the driver is untyped
-        return self._connection.cursor()
+    @contextmanager
+    def _statement(self, sql: str) -> Iterator[Any]:  # Any: the driver's types are in another package
+        statement = adbc_driver_manager.AdbcStatement(self._connection)
+        try:
+            statement.set_sql_query(sql)
+            yield statement
+        finally:
+            statement.close()
 
     def _execute(self, sql: str) -> None:
-        with self._cursor() as cursor:
-            cursor.execute(sql)
+        with self._statement(sql) as asked:
+            asked.execute_update()
 
     def _rows(self, sql: str) -> list[dict[str, Any]]:
-        with self._cursor() as cursor:
-            cursor.execute(sql)
-            found: list[dict[str, Any]] = cursor.fetch_arrow_table().to_pylist()
-            return found
+        with self._statement(sql) as asked:
+            found = pa.RecordBatchReader.from_stream(asked.execute_query()[0])
+            rows: list[dict[str, Any]] = found.read_all().to_pylist()
+            return rows
 
     @contextmanager
     def _telling(self, table: str, own_sql: bool = False, fields: Sequence[Field] = ()) -> Iterator[None]:

@@ -12,7 +12,8 @@ from penstock.cursors.value import decode, encode
 class Progress:
     """What is remembered of every table: where its cursor stands, or behind which key to go on.
 
-    Shape: `{"tables": {"orders": {"cursor": {...}}, "items": {"key": ["id"], "after": [17]}}}`.
+    Shape: `{"tables": {"orders": {"cursor": {...}}, "items": {"key": ["id"], "after": [17]}}}`; a table
+    without a cursor that was read to its end by a run that is not through yet is `{"done": true}`.
     """
 
     def __init__(self, state: str | None) -> None:
@@ -36,11 +37,16 @@ class Progress:
         """Remember the key of the last row that was given. Raises: RefusedError for odd types."""
         self.tables[table] = {"key": list(key), "after": [encode(value) for value in values]}
 
-    def done(self, table: str) -> None:
-        """A table was read to its end: the next time it begins anew."""
-        self.tables.pop(table, None)
+    def end(self, table: str) -> None:
+        """A table was read to its end: a run that takes over from this one leaves it out."""
+        self.tables[table] = {"done": True}
 
-    def dump(self) -> str:
-        """The JSON text of all of it."""
-        kept = {name: said for name, said in self.tables.items() if said.get("cursor") or "after" in said}
+    def is_done(self, table: str) -> bool:
+        """Whether the run that this one takes over from has read a table to its end."""
+        return "done" in self.tables.get(table, {})
+
+    def dump(self, through: bool = False) -> str:
+        """The JSON text of all of it. `through` says that the run has come to its end."""
+        parts = ("cursor",) if through else ("cursor", "after", "done")
+        kept = {n: said for n, said in self.tables.items() if any(said.get(part) for part in parts)}
         return json.dumps({"tables": kept}, ensure_ascii=False, sort_keys=True)

@@ -42,6 +42,8 @@ class Reading:
 
     def items(self) -> Iterator[Block | Checkpoint]:
         """What is new. Raises: RefusedError, OutsideError."""
+        if self.cursor is None and self.job.by_position and self.progress.is_done(self.job.name):
+            return
         empty = True
         for batch in self.server.batches(self._query()):
             made = arrive(self.job.name, batch, self.job.relation.fields)
@@ -55,8 +57,8 @@ class Reading:
             yield Block(self.job.name, _nothing(self.job), self.job.hints)
         if self.cursor is not None:
             self.cursor.finish()
-        else:
-            self.progress.done(self.job.name)
+        elif self.job.by_position:
+            self.progress.end(self.job.name)
         if self.due(0):
             yield Checkpoint(self.progress.dump())
 

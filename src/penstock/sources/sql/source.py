@@ -48,7 +48,7 @@ class SqlSource:
                         self._rows, gave = 0, True
                     yield item
         if progress.tables or gave:
-            yield Checkpoint(progress.dump())
+            yield Checkpoint(progress.dump(through=True))
 
     def restart(self, state: str | None) -> str | None:  # noqa: ARG002 - the tables are all that is kept
         """The state without how far any table was read: none."""
