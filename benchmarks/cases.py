@@ -59,6 +59,8 @@ JOBS = {
         Job("penstock-tables", "nested", script="tables"),
         Job("dlt-tables", "nested", script="tables"),
         Job("penstock-flatten", prints=True),
+        Job("penstock-rest", flags=("penstock",), prints=True),
+        Job("httpx-rest", flags=("httpx",), prints=True),
         *(
             Job(f"{tool}-{name}{size}", target="merge", flags=(strategy, times))
             for name, strategy, tools in (
@@ -89,6 +91,8 @@ NOTES = {
     "dlt-rows": "a fifth of the rows, so compare by row; the object is columns, the list a child table",
     "penstock-rows": "the object is a struct, the list a list",
     "penstock-rows-flat": '`nesting="flatten"`: the object is columns, the list a child table',
+    "penstock-rest": "a run, less one that loads the same records from a file",
+    "httpx-rest": "a loop that asks for the pages and reads them, no more",
     "penstock-flatten": "flattening alone; the process does two further depths, and joins all back",
     "sling-again": "over the parquet files",
 }
@@ -189,6 +193,12 @@ CASES = (
         "Nested rows, two lists and one of them nested, → flat tables",
         ("penstock-flatten",),
         (Bar("penstock-flatten", "printed", 100_000, at_least=True),),
+    ),
+    Case(
+        "rest",
+        "1,000 pages of 100 records from an HTTP server on this machine → DuckDB",
+        ("penstock-rest", "httpx-rest"),
+        (Bar("penstock-rest", "printed", 1 / 1.5, "httpx-rest", at_least=True),),
     ),
     Case(
         "merge",

@@ -174,7 +174,7 @@ def command(job: Job, data: DataSet | None, folder: Path, peer: Installed | None
     """What to run for `job` in `folder`."""
     argv: tuple[str, ...]
     if job.prints:
-        argv = (sys.executable, "-m", f"benchmarks.{job.name.partition('-')[2]}")
+        argv = (sys.executable, "-m", f"benchmarks.{job.name.partition('-')[2]}", *job.flags)
         return Command(job, argv, folder, {**os.environ, "PYTHONPATH": str(ROOT)})
     if data is None:
         start = {"penstock-help": (PENSTOCK, "--help"), "penstock-import": ("-c", "import penstock")}
