@@ -129,12 +129,18 @@ class ParquetDestination:
             raise BugError("a load was begun without the lock", where=self.url)
         from penstock.destinations.engine import Limits
         from penstock.destinations.parquet_load import ParquetTransaction, Place
+        from penstock.destinations.parquet_parts import Writing
 
         snapshot = self._current()
         place = Place(
             store=self._store,
             template=self._spec.layout,
-            compression=self._spec.compression,
+            writing=Writing(
+                self._spec.compression,
+                self._spec.compression_level,
+                self._spec.row_group_rows,
+                self._spec.file_bytes,
+            ),
             local=self._local,
             limits=Limits(),
             files=self._files,

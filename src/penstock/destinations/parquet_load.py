@@ -38,7 +38,7 @@ from penstock.destinations.merging.upsert import Graves, Upsert, graves_of
 from penstock.destinations.parquet_commit import definitions, refuse_loaded
 from penstock.destinations.parquet_log import Entry, Part, Snapshot, SourceState
 from penstock.destinations.parquet_names import partition_columns
-from penstock.destinations.parquet_parts import Parts
+from penstock.destinations.parquet_parts import Parts, Writing
 from penstock.destinations.parquet_read import Files, partition_rows, scan
 from penstock.destinations.parquet_rows import converted, is_plain, plain_rows, routed
 from penstock.destinations.staging import Stage
@@ -63,7 +63,7 @@ class Place:
 
     store: Store
     template: str
-    compression: str
+    writing: Writing
     local: Path | None
     limits: Limits
     files: Callable[[Any], Files]  # Any: DuckDB's connection is untyped
@@ -92,7 +92,7 @@ class ParquetTransaction:
         self._pipeline = pipeline
         self._load_id = load_id
         self._open = True
-        self._parts = Parts(place.store, load_id, place.template, place.compression, place.scratch)
+        self._parts = Parts(place.store, load_id, place.template, place.writing, place.scratch)
         self._added: dict[str, Part] = {}
         self._removed: dict[str, None] = {}
         self._emptied: set[str] = set()

@@ -18,11 +18,22 @@ from penstock.destinations.parquet_names import part_key, partition_of
 from penstock.errors import StoreError
 from penstock.ports import Store
 
-GROUP_ROWS = 262_144
 GROUP_BYTES = 64 << 20  # of Arrow memory, over all parts that are being written
-PART_BYTES = 256 << 20  # of parquet
 OPEN_PARTS = 64
 _SAMPLE_ROWS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How files are written. `level` None is the codec's own, and 1 for zstd.
+
+    Units: `group_rows` of one row group, `file_bytes` of parquet from which a file is finished.
+    """
+
+    compression: str = "zstd"
+    level: int | None = None
+    group_rows: int = 262_144
+    file_bytes: int = 256 << 20
 
 
 @dataclass(slots=True)
@@ -45,12 +56,12 @@ class Parts:
     """The parts of one load. `spool` is a folder for files in the making; None: the system's."""
 
     def __init__(
-        self, store: Store, load_id: str, template: str, compression: str, spool: Path | None
+        self, store: Store, load_id: str, template: str, writing: Writing, spool: Path | None
     ) -> None:
         self._store = store
         self._load_id = load_id
         self._template = template
-        self._compression = compression
+        self._writing = writing
         self._spool = spool
         self._open: dict[tuple[str, str, str], _Open] = {}
         self._bytes = 0
@@ -66,11 +77,11 @@ class Parts:
         size = batch.nbytes
         part.waiting_bytes += size
         self._bytes += size
-        if part.waiting_rows >= GROUP_ROWS:
-            self._flush(part)
+        if part.waiting_rows >= self._writing.group_rows:
+            self._flush(part, keep=part.waiting_rows % self._writing.group_rows)
         elif self._bytes >= GROUP_BYTES:
             self._flush(max(self._open.values(), key=lambda p: p.waiting_bytes))
-        if part.spool is not None and part.spool.tell() >= PART_BYTES:
+        if part.spool is not None and part.spool.tell() >= self._writing.file_bytes:
             return [self._finish(key)]
         written = [k for k, p in self._open.items() if p.spool is not None]
         return [self._finish(written[0])] if len(written) > OPEN_PARTS else []
@@ -100,19 +111,21 @@ class Parts:
                 hint="free some space there and run again; nothing of this load was kept",
             ) from error
 
-    def _flush(self, part: _Open) -> None:
-        """Write the rows that wait as one row group."""
-        rows = pa.Table.from_batches(part.waiting, part.schema)
+    def _flush(self, part: _Open, keep: int = 0) -> None:
+        """Write the rows that wait as row groups, but the last few to `keep` for the next one."""
+        waiting = pa.Table.from_batches(part.waiting, part.schema)
+        rows, kept = waiting.slice(0, waiting.num_rows - keep), waiting.slice(waiting.num_rows - keep)
         with self._spooling():
             if part.spool is None:
                 spool = tempfile.TemporaryFile(dir=self._spool)  # noqa: SIM115  # closed in _finish
                 part.spool = cast(BinaryIO, spool)
-                settings = _settings(rows, self._compression)
+                settings = _settings(rows, self._writing)
                 part.writer = pq.ParquetWriter(part.spool, part.schema, **settings)
-            part.writer.write_table(rows, row_group_size=max(rows.num_rows, 1))
+            part.writer.write_table(rows, row_group_size=self._writing.group_rows)
         part.rows += rows.num_rows
-        self._bytes -= part.waiting_bytes
-        part.waiting, part.waiting_rows, part.waiting_bytes = [], 0, 0
+        left = int(kept.nbytes)
+        self._bytes += left - part.waiting_bytes
+        part.waiting, part.waiting_rows, part.waiting_bytes = kept.to_batches(), kept.num_rows, left
 
     def _finish(self, key: tuple[str, str, str]) -> Part:
         part = self._open[key]
@@ -148,7 +161,7 @@ def _drop(spool: BinaryIO) -> None:
         spool.close()
 
 
-def _settings(rows: Any, compression: str) -> dict[str, Any]:
+def _settings(rows: Any, writing: Writing) -> dict[str, Any]:
     """How to encode a table, told from its first rows.
 
     Dictionaries only where values repeat, differences for whole numbers and times: together a
@@ -172,10 +185,11 @@ def _settings(rows: Any, compression: str) -> dict[str, Any]:
             if path in dictionary or not _is_bytes(values.type):
                 statistics.append(path)
             taken.add(path)
-    settings: dict[str, Any] = {"compression": compression, "use_dictionary": dictionary}
+    settings: dict[str, Any] = {"compression": writing.compression, "use_dictionary": dictionary}
     settings["write_statistics"] = statistics or False
-    if compression == "zstd":
-        settings["compression_level"] = 1
+    level = writing.level or (1 if writing.compression == "zstd" else None)
+    if level is not None:
+        settings["compression_level"] = level
     return settings | ({"column_encoding": encoding} if encoding else {})
 
 

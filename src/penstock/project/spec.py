@@ -67,6 +67,23 @@ class ParquetSpec(Spec):
     """Where a file of a load lies below `path`."""
     compression: Literal["zstd", "snappy", "gzip", "lz4", "brotli", "none"] = "zstd"
     """The codec of the column chunks."""
+    compression_level: Annotated[int, Field(ge=1)] | None = None
+    """How hard the codec tries; zstd 1 to 22 (1 if not given), gzip 1 to 9, brotli 1 to 11."""
+    row_group_rows: Annotated[int, Field(ge=1)] = 262_144
+    """At most so many rows in a row group; fewer where a load writes many files at once."""
+    file_bytes: Annotated[int, Field(ge=1)] = 256 << 20
+    """A file that has grown to so many bytes is finished, and the next one begun."""
+
+    @model_validator(mode="after")
+    def _level(self) -> ParquetSpec:
+        most = {"zstd": 22, "gzip": 9, "brotli": 11}.get(self.compression, 0)
+        if self.compression_level is not None and self.compression_level > most:
+            raise words.refuse(
+                f"`{self.compression}` has no level {self.compression_level}",
+                expected=f"1 to {most}" if most else "no `compression_level`",
+                at=("compression_level",),
+            )
+        return self
 
 
 DestinationSpec = Annotated[
