@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import quote
 
 
 def mute() -> NoReturn:
@@ -35,7 +36,7 @@ class Streams:
     def open(self, message: dict[str, Any]) -> None:
         stream = message["stream"]
         self.schemas[stream] = message
-        path = self.folder / f"{stream}.json"
+        path = self.folder / f"{quote(stream, safe='')}.json"
         if stream not in self.rows:
             self.rows[stream] = json.loads(path.read_text())["rows"] if path.exists() else []
 
@@ -58,7 +59,7 @@ class Streams:
         self.folder.mkdir(parents=True, exist_ok=True)
         for stream, rows in self.rows.items():
             said = {"schema": self.schemas[stream], "rows": rows}
-            (self.folder / f"{stream}.json").write_text(json.dumps(said))
+            (self.folder / f"{quote(stream, safe='')}.json").write_text(json.dumps(said))
 
 
 def read(streams: Streams, behave: str, after: int) -> list[str]:

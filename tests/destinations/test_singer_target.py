@@ -207,6 +207,8 @@ def test_memory_is_that_of_a_batch(target: Make, tmp_path: Path) -> None:
         (Disposition(WriteMode.MERGE, ("id",), hard_delete="name"), "hard_delete"),
         (Disposition(WriteMode.MERGE, ("id",), strategy=Strategy.SCD2), "scd2"),
         (Disposition(WriteMode.MERGE, ("id",), strategy=Strategy.DELETE_INSERT), "delete-insert"),
+        (Disposition(WriteMode.MERGE, ("id",), skip_unchanged_rows=True), "skip_unchanged_rows"),
+        (Disposition(WriteMode.MERGE, root="parent"), "child tables"),
         (Disposition(WriteMode.REPLACE, overwrite=("name",)), "overwrite"),
     ],
 )

@@ -139,7 +139,6 @@ class SingerTargetDestination:
     @contextmanager
     def _reading(self) -> Iterator[Any]:
         """A connection that sees what is committed."""
-        from penstock.destinations import duckdb_ledger as ledger
         from penstock.destinations.duckdb_file import open_to_read
 
         if self._held and self._wal.exists():
@@ -150,8 +149,6 @@ class SingerTargetDestination:
         else:
             con = open_to_read(self.path, "main", self._limits())
         try:
-            if not self.path.exists():
-                ledger.create(con, "TEMP TABLE")
             yield con
         finally:
             con.close()

@@ -66,19 +66,17 @@ class Target:
         """The stream that the rows of a table are sent as."""
         return self.spec.streams.get(table, table)
 
-    def refuse(self, table: str, disposition: Disposition) -> None:
-        """Refuse a way of writing that this target has no messages for.
-
-        Raises: RefusedError, with the reason.
-        """
+    def refusal(self, table: str, disposition: Disposition) -> RefusedError | None:
+        """The error for a way of writing that this target has no messages for, with the reason, or None."""
         reason = _reason(disposition) or self._lacks(disposition.mode)
-        if reason is not None:
-            raise RefusedError(
-                f"`{table}`: `{self.name}` cannot write like this",
-                found=reason,
-                expected=f"write: {' or '.join(sorted(self.writes))}",
-                hint="another way of writing needs a destination that Penstock writes to itself",
-            )
+        if reason is None:
+            return None
+        return RefusedError(
+            f"`{table}`: `{self.name}` cannot write like this",
+            found=reason,
+            expected=f"write: {' or '.join(sorted(self.writes))}",
+            hint="another way of writing needs a destination that Penstock writes to itself",
+        )
 
     def _lacks(self, mode: WriteMode) -> str | None:
         if mode in self.writes or (mode is WriteMode.MERGE and self.spec.without_merge == "append"):
@@ -97,6 +95,8 @@ def _reason(disposition: Disposition) -> str | None:
         return "`dedup_sort`; a target keeps the row that came last"
     if merges and disposition.hard_delete is not None:
         return "`hard_delete`; Singer's messages cannot delete a row"
+    if merges and disposition.skip_unchanged_rows:
+        return "`skip_unchanged_rows`; a target writes every row that it is sent"
     if merges and disposition.root is not None:
         return "child tables of a merge; send nested values as they are, with `nesting: native`"
     if disposition.overwrite:

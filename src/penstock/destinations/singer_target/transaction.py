@@ -12,9 +12,12 @@ import duckdb
 
 from penstock.destinations import duckdb_ledger as ledger
 from penstock.destinations.columns import Layout, check_table_name, find, grow
+from penstock.destinations.convert import carried
 from penstock.destinations.engine import explained
+from penstock.destinations.incoming import Incoming
 from penstock.destinations.ledger_rows import Shape
 from penstock.destinations.merging.refusals import refuse_nonsense, refuse_unknown
+from penstock.destinations.singer_target.checking import checked_batches
 from penstock.destinations.singer_target.sending import Delivery
 from penstock.destinations.singer_target.spool import Spool
 from penstock.destinations.singer_target.target import Target
@@ -22,6 +25,7 @@ from penstock.destinations.singer_target.wording import record_lines, schema_mes
 from penstock.errors import BugError, RefusedError
 from penstock.ledger import Commit
 from penstock.ports import Batches
+from penstock.schema.arrow import from_arrow
 from penstock.schema.disposition import Disposition, WriteMode
 from penstock.schema.table import Table
 
@@ -66,7 +70,9 @@ class SingerTransaction:
         """Take up the shape of a table. Raises: RefusedError for a way of writing that cannot be sent."""
         self._check_open()
         refuse_nonsense(table, disposition)
-        self._make_target().refuse(table.name, disposition)
+        if (refusal := self._make_target().refusal(table.name, disposition)) is not None:
+            refuse_unknown(table, disposition)  # what makes no sense anywhere is told first
+            raise refusal
         before = self._stored(table.name)
         self._layouts[table.name] = grow(before or (), table)
         self._tables[table.name] = table
@@ -76,7 +82,7 @@ class SingerTransaction:
         """How the table is sent by now; None if it is new. Raises: RefusedError if it is another's."""
         if name in self._layouts:
             return self._layouts[name]
-        check_table_name(name, self._shapes)
+        check_table_name(name, {*self._shapes, *self._layouts})
         shape = self._shapes.get(name)
         if shape is not None and shape.pipeline != self._pipeline:
             raise RefusedError(
@@ -90,13 +96,20 @@ class SingerTransaction:
     # -------------------------------------------------------------------------------- the rows
 
     def write(self, table: Table, disposition: Disposition, data: Batches) -> int:
-        """Keep rows until the load becomes true; returns how many came."""
+        """Keep rows until the load becomes true; returns how many came.
+
+        Raises: RefusedError for a merge of rows without a key; ContractError for an integer that the
+        column's floats cannot hold.
+        """
         self._check_open()
         if table.name not in self._layouts:
             raise BugError(f"`{table.name}` was written to before its shape was told")
         refuse_unknown(table, disposition)
-        kinds = {c.name: c.type for c in table.columns}
-        return self._spool.add(table.name, kinds, data)
+        layout = self._layouts[table.name]
+        told = Incoming(data, layout)  # refuses what does not fit
+        kinds = {s.name: carried(from_arrow(data.schema.field(s.name).type), s.type) for s, _ in told.columns}
+        checked = checked_batches(data, kinds, layout, table.name, self._keys_of(disposition))
+        return self._spool.add(table.name, kinds, Batches(data.schema, checked))
 
     def keys(self, table: str, columns: Sequence[str]) -> Any:  # noqa: ARG002
         """A target cannot be asked. Raises: RefusedError, unless the table is new."""
@@ -181,7 +194,8 @@ class SingerTransaction:
         self, delivery: Delivery, stream: str, table: str, layout: Layout, version: int | None
     ) -> None:
         disposition = self._dispositions.get(table, Disposition())
-        delivery.send(schema_message(stream, layout, self._keys_of(layout, disposition)))
+        keys = [s for s in (find(layout, name) for name in self._keys_of(disposition)) if s is not None]
+        delivery.send(schema_message(stream, layout, [s.stored_as for s in keys]))
         since = 0
         for batch, kinds in self._spool.read(table):
             for rows, data in record_lines(batch, kinds, layout, stream, version, self._load_id):
@@ -193,12 +207,10 @@ class SingerTransaction:
         if version is not None and (disposition.mode is WriteMode.REPLACE or table in self._emptied):
             delivery.send(version_message(stream, version))
 
-    def _keys_of(self, layout: Layout, disposition: Disposition) -> list[str]:
-        """The names, as stored, of the columns by which the target is to update rows."""
-        if disposition.mode is not WriteMode.MERGE or WriteMode.MERGE not in self._make_target().writes:
-            return []
-        stored = [find(layout, name) for name in disposition.primary_key]
-        return [s.stored_as for s in stored if s is not None]
+    def _keys_of(self, disposition: Disposition) -> tuple[str, ...]:
+        """The columns by which the target is to update rows."""
+        merges = disposition.mode is WriteMode.MERGE and WriteMode.MERGE in self._make_target().writes
+        return disposition.primary_key if merges else ()
 
     def _new_shapes(self, commit: Commit) -> list[Shape]:
         """The tables whose definition or layout is not the one in the ledger."""

@@ -133,7 +133,7 @@ def _json(column: Any, kind: DataType | None, stored: Stored, stream: str) -> An
     if is_nested(stored.type):
         return to_json(column, seen)
     if column.type != to_arrow(stored.type):
-        column = column.cast(to_arrow(stored.type))
+        column = column.cast(to_arrow(stored.type))  # what would not fit was refused when it was written
     if pa.types.is_floating(column.type) and pc.any(pc.invert(pc.is_finite(column))).as_py():
         raise RefusedError(
             f"`{stream}.{stored.name}` holds NaN or infinity, which Singer's messages have no word for",
