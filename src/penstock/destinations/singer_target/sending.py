@@ -164,6 +164,8 @@ class Delivery:
         except TimeoutError:
             running.stop(_GRACE_S)
             return self._failed(None)
+        if self._stalled:
+            return self._stall()
         self._reader.join(_GRACE_S)
         return self._failed(code) if code != 0 else self._short(code)
 
