@@ -37,7 +37,10 @@ def mariadb_url() -> Iterator[Callable[[], str]]:
 
         def make() -> str:
             name = f"db{next(_NUMBERS)}"
-            execute(f"mysql://{USER}:{PASSWORD}@127.0.0.1:{port}/mysql", f"CREATE DATABASE {name}")
+            execute(
+                f"mysql://{USER}:{PASSWORD}@127.0.0.1:{port}/mysql",
+                f"CREATE DATABASE {name} CHARACTER SET utf8mb4",
+            )
             return f"mysql://{USER}:{PASSWORD}@127.0.0.1:{port}/{name}"
 
         yield make
@@ -55,7 +58,13 @@ def execute(url: str, *statements: str) -> list[tuple[Any, ...]]:
     host, _, port = address.partition(":")
     with (
         pymysql.connect(
-            host=host, port=int(port), user=USER, password=PASSWORD, database=database, autocommit=True
+            host=host,
+            port=int(port),
+            user=USER,
+            password=PASSWORD,
+            database=database,
+            autocommit=True,
+            charset="utf8mb4",
         ) as connection,
         connection.cursor() as cursor,
     ):

@@ -12,7 +12,7 @@ from penstock.schema.disposition import Disposition, WriteMode
 from penstock.schema.faults import either
 from penstock.schema.hints import Hints
 from penstock.schema.table import Column, Table
-from penstock.schema.types import NULL, parse_type
+from penstock.schema.types import parse_type
 from penstock.sources.sql.relation import Found, How, Relation, Server
 
 _WILD = "*?["
@@ -172,9 +172,7 @@ def _narrowed(name: str, relation: Relation, said: SqlTableSpec) -> Relation:
 def _hints(name: str, relation: Relation, said: SqlTableSpec) -> Hints:
     key = said.primary_key or relation.primary_key
     columns = tuple(
-        Column(f.name, f.kind, f.nullable, f.comment, declared=f.how is not How.SEEN)
-        for f in relation.fields
-        if f.how is not How.SEEN or f.kind != NULL
+        Column(f.name, f.kind, f.nullable, f.comment, declared=f.how is not How.SEEN) for f in relation.fields
     )
     mode = WriteMode(said.write or (("merge" if key else "append") if said.incremental else "replace"))
     if mode is WriteMode.MERGE and not key:

@@ -28,7 +28,8 @@ LEFT JOIN duckdb_tables() t USING (table_oid, database_oid)
 LEFT JOIN duckdb_views() v ON v.view_oid = c.table_oid AND v.database_oid = c.database_oid
 LEFT JOIN duckdb_constraints() k
   ON k.table_oid = c.table_oid AND k.database_oid = c.database_oid AND k.constraint_type = 'PRIMARY KEY'
-WHERE NOT c.internal AND c.database_name = current_database() AND c.schema_name IN ({schemas})
+WHERE NOT c.internal AND NOT starts_with(c.table_name, '_penstock')
+  AND c.database_name = current_database() AND c.schema_name IN ({schemas})
 ORDER BY c.schema_name, c.table_name, c.column_index
 """
 _AS_TEXT = re.compile(r"^(UHUGEINT|BIGNUM|VARINT|BIT|INTERVAL|TIME WITH TIME ZONE|ENUM\(|UNION\(|TIME_NS)")

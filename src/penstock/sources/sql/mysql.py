@@ -201,8 +201,8 @@ class MySQLServer:
         elif word in ("geometry", "point", "linestring", "polygon") or word.startswith(("multi", "geom")):
             sql = f"ST_AsText({name})"
         ordered = kind not in (t.BINARY, t.JSON, t.TEXT) or word in _TEXTS
-        collate = " COLLATE utf8mb4_bin" if word in _TEXTS else ""
-        return Field(column, kind, native, sql, how, nullable, comment, ordered=ordered, collate=collate)
+        compared = "CAST(CONVERT({} USING utf8mb4) AS BINARY)" if word in _TEXTS else "{}"
+        return Field(column, kind, native, sql, how, nullable, comment, ordered=ordered, compared=compared)
 
     def _described(self, column: Any) -> Field:
         """A column of a query, by what the connection says of its type."""

@@ -81,7 +81,7 @@ class PostgresServer:
         ordered = (kind == t.TEXT and found.kind == t.TEXT) or t.is_numeric(kind)
         return Field(
             found.name, kind, found.native, sql, How.TEXT, found.nullable, found.comment,
-            ordered=ordered, collate=found.collate,
+            ordered=ordered, compared=found.compared,
         )  # fmt: skip
 
     def quote(self, name: str) -> str:

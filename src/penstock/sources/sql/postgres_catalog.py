@@ -115,7 +115,7 @@ def field_of(column: Described) -> Field:
         column.comment,
         guard,
         ordered=ordered or (is_text and column.base not in _UNORDERED),
-        collate=' COLLATE "C"' if is_text else "",
+        compared='{} COLLATE "C"' if is_text else "{}",
     )
 
 

@@ -31,7 +31,7 @@ class Field:
     """A column. `native` is the server's word for its type, `sql` what to select in its place.
 
     `guard` is a condition under which the driver would lose some of a value: then it is refused.
-    `ordered` says that a cursor may go by it: it is compared alike here and there, behind `collate`.
+    `ordered` says that a cursor may go by it: it is compared alike here and there, written as `compared`.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Field:
     comment: str | None = None
     guard: str | None = None
     ordered: bool = True
-    collate: str = ""
+    compared: str = "{}"
 
 
 @dataclass(frozen=True, slots=True)

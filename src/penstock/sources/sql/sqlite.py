@@ -106,8 +106,8 @@ class SQLiteServer:
             how, kind = How.PLAIN, _STRICT[words.upper()]
         else:
             how, kind = How.SEEN, _affinity(words)
-        collate = " COLLATE BINARY" if kind in (t.TEXT, t.NULL) else ""
-        return Field(name, kind, native, quoted(name), how, nullable, collate=collate)
+        compared = "{} COLLATE BINARY" if kind in (t.TEXT, t.NULL) else "{}"
+        return Field(name, kind, native, quoted(name), how, nullable, compared=compared)
 
     @contextmanager
     def _telling(self, table: str, own_sql: bool = False) -> Iterator[None]:

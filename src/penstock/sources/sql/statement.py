@@ -34,7 +34,7 @@ def select(
     if asked is not None:
         column = job.relation.field(asked.column or "")
         assert column is not None
-        name = f"{SOURCE}.{quote(column.name)}{column.collate}"
+        name = column.compared.format(f"{SOURCE}.{quote(column.name)}")
         if inside := _inside(name, asked, literal):
             conditions.append(inside)
         order = [f"{name} DESC" if falling else name]
