@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tempfile
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -278,3 +279,24 @@ def test_some_of_these_columns(stage: Stage) -> None:
     stage.source["record_metadata"] = ["_sdc_table_version"]
     stage.loads(schema("t", ID), record("t", {"id": 1}, version=3))
     assert stage.rows() == [{"id": 1, "_sdc_table_version": 3}]
+
+
+@pytest.mark.parametrize("write", ["append", "replace"])
+def test_no_file_is_left_over(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: str
+) -> None:
+    """Each goes when it lands, also where all of a run is one landing."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    packed = tmp_path / "tap--t-1.json.gz"
+    packed.write_bytes(gzip.compress(b'{"id": 2}\n'))
+    stage.loads(
+        schema("t", ID),
+        record("t", {"id": 1}),
+        batch("t", "jsonl", "gzip", packed),
+        tables={"t": {"write": write}},
+    )
+    assert stage.rows() == [{"id": 1}, {"id": 2}]
+    assert not packed.exists()
+    assert [path for path in temporary.rglob("*") if not path.is_dir()] == []

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from pathlib import Path, PosixPath
+from typing import Any, Final
 
 from penstock.errors import StoreError
 
@@ -20,6 +21,22 @@ HELD_BYTES: Final = 16 << 20
 """How much of all streams is held in memory."""
 _LEVEL = 1
 _GZIP = 31  # zlib's word for a gzip header
+
+
+class Once(PosixPath):
+    """A file that is read once: from its opening on it has no name, and its room is free when it is closed.
+
+    The file that a link stands for goes with it.
+    """
+
+    def open(self, *args: Any, **options: Any) -> Any:  # any of its many forms
+        """Open the file, and take its name away."""
+        target = self.resolve()
+        stream = super().open(*args, **options)
+        for path in {target, Path(self)}:
+            with suppress(OSError):  # it may be in a folder that is not ours
+                path.unlink()
+        return stream
 
 
 @dataclass(slots=True)
@@ -117,9 +134,9 @@ class Files:
         self._files = [file for file in self._files if file.cut()]
 
     def take(self) -> list[Path]:
-        """The files so far, in order; the next record begins another."""
+        """The files so far, in order, each to be read once; the next record begins another."""
         self.write()
-        paths = [file.path for file in self._files]
+        paths: list[Path] = [Once(file.path) for file in self._files]
         self._files = []
         return paths
 

@@ -78,9 +78,10 @@ class SingerSource:
         return load(path.read_text("utf-8"))
 
     def _folder(self) -> tuple[Path, list[Path]]:
-        """A folder for files, and a list of files of others; all go when nobody needs this source any more.
+        """A folder for files, and a list of files of others.
 
-        Files are read after the last block was given, when they land: only then can they go.
+        Each goes when it lands, which may be after the last block was given; what is left of them goes
+        when nobody needs this source any more.
         """
         self._clean()
         folder, batches = Path(tempfile.mkdtemp(prefix="penstock-")), list[Path]()
