@@ -25,7 +25,7 @@ from penstock.destinations.duckdb_merge import Merges
 from penstock.destinations.engine import Limits, explained, rows_of, table_of
 from penstock.destinations.incoming import Incoming
 from penstock.destinations.ledger_rows import Shape
-from penstock.destinations.merging.choice import is_merged, is_snapshot, versioned
+from penstock.destinations.merging.choice import is_merged, is_snapshot, versioned, waits
 from penstock.destinations.merging.refusals import refuse_nonsense, refuse_unknown
 from penstock.destinations.staging import copy_in
 from penstock.errors import BugError, RefusedError
@@ -140,20 +140,13 @@ class DuckDBTransaction:
         if name not in self._layouts:
             raise BugError(f"`{name}` was written to before its shape was told")
         refuse_unknown(table, disposition)
-        if self._waits(disposition):
+        if waits(disposition, self._dispositions):
             self._grant(self._limits.insert_threads)
             with explained(self._where):
                 return self._merges.add(name, self._layouts[name], disposition, data)
         if disposition.mode is WriteMode.REPLACE:
             self._empty(name)
         return self._append(name, data)
-
-    def _waits(self, disposition: Disposition) -> bool:
-        """Whether rows have to wait for what is there, or for what becomes of their roots."""
-        if disposition.root is None or disposition.mode is not WriteMode.REPLACE:
-            return is_merged(disposition)
-        root = self._dispositions.get(disposition.root)
-        return root is None or is_merged(root)
 
     def _empty(self, name: str) -> None:
         """Once a load."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from penstock.destinations.columns import Layout, Stored, find
@@ -60,6 +60,17 @@ class Merge(Protocol):
 def is_merged(disposition: Disposition) -> bool:
     """Whether rows have to wait until they are compared with those that are there."""
     return disposition.mode is WriteMode.MERGE or bool(disposition.overwrite)
+
+
+def waits(disposition: Disposition, known: Mapping[str, Disposition]) -> bool:
+    """Whether rows have to wait for what is there, or for what becomes of their roots.
+
+    `known` are the dispositions of this load's tables by name.
+    """
+    if disposition.root is None or disposition.mode is not WriteMode.REPLACE:
+        return is_merged(disposition)
+    root = known.get(disposition.root)
+    return root is None or is_merged(root)
 
 
 def is_whole(disposition: Disposition) -> bool:

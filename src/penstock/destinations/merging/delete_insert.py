@@ -29,16 +29,16 @@ class DeleteInsert:
     @property
     def helpers(self) -> tuple[str, ...]:
         """The temporary tables that it makes."""
-        return (self._keys, self._lost)
+        return (self.staged.keys, self.staged.lost)
 
     def settled(self) -> Sequence[str]:
         """Find the merge keys, and the rows that newer ones take the place of."""
         found = []
         if self._by_merge_key:
             columns = listed(self.merge_key) or "true AS _penstock_any"
-            found.append(made(self._keys, f"SELECT DISTINCT {columns} FROM {self.staged.table}"))
+            found.append(made(self.staged.keys, f"SELECT DISTINCT {columns} FROM {self.staged.table}"))
         if self.key:
-            found.append(made(self._lost, losers(self.staged.table, self.key, self.sort)))
+            found.append(made(self.staged.lost, losers(self.staged.table, self.key, self.sort)))
         return found
 
     def met(self, rows: str, tag: str) -> Sequence[str]:  # noqa: ARG002
@@ -71,16 +71,8 @@ class DeleteInsert:
         """The staged rows, of each key the newest."""
         new = self.staged.selected(layout)
         if self.key:
-            new += f" ANTI JOIN {self._lost} AS l ON s.{ORDINAL} = l.{ORDINAL}"
+            new += f" ANTI JOIN {self.staged.lost} AS l ON s.{ORDINAL} = l.{ORDINAL}"
         return f"{new} WHERE {self.staged.stays}"
-
-    @property
-    def _keys(self) -> str:
-        return self.staged.helper("keys")
-
-    @property
-    def _lost(self) -> str:
-        return self.staged.helper("lost")
 
     @property
     def _by_merge_key(self) -> bool:
@@ -99,7 +91,7 @@ class DeleteInsert:
             on = same(self.merge_key, nulls=self.overwrite)
             if self.overwrite:
                 on += f" AND t.{quote(LOAD_ID)} <> {literal(self.staged.load_id)}"
-            passes.append((self._keys, on))
+            passes.append((self.staged.keys, on))
         if self.key:
             passes.append((self.staged.table, same(self.key)))
         return passes

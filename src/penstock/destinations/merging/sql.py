@@ -56,6 +56,16 @@ class Staged:
         return f'{self.table[:-1]}_{name}"'
 
     @property
+    def keys(self) -> str:
+        """The temporary table of the keys by which its rows belong together."""
+        return self.helper("keys")
+
+    @property
+    def lost(self) -> str:
+        """The temporary table of its rows that newer ones take the place of."""
+        return self.helper("lost")
+
+    @property
     def stays(self) -> str:
         """The condition that a row `s` does not take its key away."""
         return f"NOT {self.flag}" if self.flag else "true"

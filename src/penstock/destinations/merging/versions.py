@@ -38,21 +38,21 @@ class Versions:
     @property
     def helpers(self) -> tuple[str, ...]:
         """The temporary tables that it makes."""
-        return (self._keys, self._lost, self._held, self._gone)
+        return (self.staged.keys, self.staged.lost, self._held, self._gone)
 
     def settled(self) -> Sequence[str]:
         """Find the merge keys, and the rows that count once or not at all."""
         by = self.key if self.sort and self.key else self.identity
-        found = [made(self._lost, losers(self.staged.table, by, self.sort if self.key else None))]
+        found = [made(self.staged.lost, losers(self.staged.table, by, self.sort if self.key else None))]
         if self.merge_key:
             keys = f"SELECT DISTINCT {listed(self.merge_key)} FROM {self.staged.table}"
-            found.append(made(self._keys, keys))
+            found.append(made(self.staged.keys, keys))
         return found
 
     def met(self, rows: str, tag: str) -> Sequence[str]:
         """Find the active rows that this load speaks of, and those of them that it does not have."""
         held = ", ".join(f"t.{quote(c)}" for c in self.identity)
-        some = f" SEMI JOIN {self._keys} AS s ON {same(self.merge_key)}" if self.merge_key else ""
+        some = f" SEMI JOIN {self.staged.keys} AS s ON {same(self.merge_key)}" if self.merge_key else ""
         inside = f"coalesce(({self.scope}\n), false)" if self.scope is not None else "true"
         told = f"SELECT *, {inside} AS {_INSIDE} FROM ({rows})"
         active = f"SELECT t.{tag} AS tag, t.{_INSIDE}, {held} FROM ({told}) AS t{some} WHERE {self._active}"
@@ -87,17 +87,9 @@ class Versions:
         """The staged rows that no active row equals, from now on."""
         given = {self.valid_from: instant(self.at), self.valid_to: instant(self.until)}
         new = self.staged.selected(layout, given)
-        lost = f"ANTI JOIN {self._lost} AS l ON s.{ORDINAL} = l.{ORDINAL}"
+        lost = f"ANTI JOIN {self.staged.lost} AS l ON s.{ORDINAL} = l.{ORDINAL}"
         known = f"ANTI JOIN {self._held} AS h ON {self._same('h', 's')}"
         return f"{new} {lost} {known} WHERE {self.staged.stays}"
-
-    @property
-    def _keys(self) -> str:
-        return self.staged.helper("keys")
-
-    @property
-    def _lost(self) -> str:
-        return self.staged.helper("lost")
 
     @property
     def _held(self) -> str:
@@ -109,7 +101,7 @@ class Versions:
 
     @property
     def _arrived(self) -> str:
-        lost = f"ANTI JOIN {self._lost} AS l ON s.{ORDINAL} = l.{ORDINAL}"
+        lost = f"ANTI JOIN {self.staged.lost} AS l ON s.{ORDINAL} = l.{ORDINAL}"
         columns = ", ".join(f"s.{quote(c)}" for c in self.identity)
         return f"SELECT {columns} FROM {self.staged.table} AS s {lost} WHERE {self.staged.stays}"
 
