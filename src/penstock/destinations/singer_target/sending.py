@@ -94,13 +94,8 @@ class Delivery:
             raise self._broken() from None
         self._moved_at = time.monotonic()
         self._reader.join()
-        code = running.wait()
-        if self._stalled:
-            raise self._stall()
-        if code != 0:
-            raise self._failed(code)
-        if not self._whole:
-            raise self._short(code)
+        if (error := self._disbelief(running.wait())) is not None:
+            raise error
 
     @property
     def _process(self) -> Running:
@@ -164,10 +159,16 @@ class Delivery:
         except TimeoutError:
             running.stop(_GRACE_S)
             return self._failed(None)
+        self._reader.join(_GRACE_S)
+        return self._disbelief(code) or self._short(code)
+
+    def _disbelief(self, code: int) -> PenstockError | None:
+        """Why a target that has ended is not believed, or None."""
         if self._stalled:
             return self._stall()
-        self._reader.join(_GRACE_S)
-        return self._failed(code) if code != 0 else self._short(code)
+        if code != 0:
+            return self._failed(code)
+        return None if self._whole else self._short(code)
 
     def _failed(self, code: int | None) -> OutsideError:
         ended = "does not read any more" if code is None else f"ended {_ending(code)}"
