@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -19,10 +19,12 @@ pytest.importorskip("dlt", reason="dlt is not installed: pip install 'penstock[d
 
 import dlt
 import pyarrow as pa
+import pydantic
 from dlt.common.wei import Wei
 from dlt_api import Api
 from dlt_workshop import IMPORTS, STEP_FIVE, STEP_SIX, STEPS_TWO_TO_FOUR
 
+import penstock as ps
 import penstock.dlt as face
 from penstock.app.pipeline import pipeline as engine
 from penstock.errors import OutsideError
@@ -393,3 +395,30 @@ def test_the_workshop_incrementally(here: Path) -> None:
     assert counts() == (2000, 2000), "only the last thousand rows were pulled through"
     python("main.py")
     assert counts() == (2000, 2000)
+
+
+class Address(pydantic.BaseModel):
+    town: str
+    house: int
+
+
+class Person(pydantic.BaseModel):
+    dlt_config: ClassVar[dict[str, bool]] = {"skip_nested_types": True}
+    name: str
+    address: Address
+
+
+@pytest.mark.parametrize("nesting", ["native", "flatten"])
+def test_hints_of_columns_inside_of_objects(here: Path, nesting: str) -> None:
+    rows = [{"name": "Ada", "address": {"town": "Lund", "house": 7}}]
+    pipeline = face.pipeline("people", destination="duckdb", nesting=nesting)
+    result = pipeline.run(dlt.resource(rows, name="by_model", columns=Person))
+    assert [(t.loaded, t.quarantined, dict(t.discarded)) for t in result.tables] == [(1, 0, {})]
+    hints = {"address__house": {"data_type": "double"}, "address__town": {"nullable": False}}
+    pipeline.run(dlt.resource(rows, name="by_hints", columns=hints))
+    own = engine("people", destination="duckdb:///ours.duckdb")
+    own.run(ps.resource(rows, name="by_us", columns=hints, nesting=nesting))
+    wanted = "address.house" if nesting == "native" else "address__house"
+    for dataset, table in ((pipeline.dataset(), "by_hints"), (own.dataset(), "by_us")):
+        found = dataset.sql(f"SELECT {wanted}, typeof({wanted}) FROM {table}").fetchall()
+        assert found == [(7.0, "DOUBLE")]

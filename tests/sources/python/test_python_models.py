@@ -15,7 +15,7 @@ from produced import blocks, tables
 from pydantic import BaseModel, Field
 
 import penstock as ps
-from penstock.errors import ContractError
+from penstock.errors import ContractError, RefusedError
 from penstock.sources.python import mark
 from penstock.sources.python.decorators import resource, transformer
 from penstock.sources.python.validate import has_code
@@ -239,3 +239,12 @@ def test_patterns_are_checked_by_the_gate(tmp_path: Path) -> None:
     rows = [{"code": "xABx"}, {"code": "BA"}]
     [table] = pipeline.run(resource(rows, name="r", columns=Looking)).tables
     assert (table.loaded, table.quarantined) == (1, 1)
+
+
+class Unfinished(BaseModel):
+    what: Nowhere  # type: ignore[name-defined]  # noqa: F821 - the test
+
+
+def test_a_model_that_is_not_finished_is_told() -> None:
+    with pytest.raises(RefusedError, match="the model `Unfinished` cannot be used"):
+        tables(resource([{"what": 1}], name="r", columns=Unfinished))

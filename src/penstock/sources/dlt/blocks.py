@@ -6,7 +6,7 @@ the hints that came with it, find its table, compute that table's schema. The ro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from penstock.ports import Block
 from penstock.schema.hints import Hints
 from penstock.schema.nesting import SEPARATOR, Nesting
 from penstock.sources.dlt.tables import SKIP, hints_of
-from penstock.sources.dlt.values import rows_of
+from penstock.sources.dlt.values import plain, rows_of
 
 # Any throughout: resources, items and marks of dlt, whose types say no more
 
@@ -126,7 +126,9 @@ class Blocks:
             schema = {**resource.compute_table_schema(item, named), "name": table}
             skipped = schema.get("write_disposition") == SKIP
             children = _children(resource, table, item, named)
-            self._hints[key] = None if skipped else hints_of(schema, self._contract, self._nesting, children)
+            self._hints[key] = (
+                None if skipped else hints_of(schema, self._contract, self._nesting, children, _first(item))
+            )
         hints = self._hints[key]
         if hints is None:
             return None
@@ -139,6 +141,12 @@ class Blocks:
     def _forget(self, resource: Any) -> None:
         for key in [key for key in self._hints if key[0] == id(resource)]:
             del self._hints[key]
+
+
+def _first(item: Any) -> Any:
+    """One row of an item, as a plain value."""
+    found = item[0] if isinstance(item, list) and item else item
+    return plain(found) if isinstance(found, Mapping) or hasattr(found, "model_dump") else None
 
 
 def _name(resource: Any, item: Any, meta: Any) -> str:

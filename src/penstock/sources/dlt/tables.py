@@ -16,6 +16,7 @@ from penstock.errors import RefusedError
 from penstock.schema.contract import Contract, Mode
 from penstock.schema.disposition import Disposition, Order, Scd2, Strategy, WriteMode
 from penstock.schema.hints import Hints, hints_to_json
+from penstock.schema.inside import gathered
 from penstock.schema.nesting import Nesting, NestingMode
 from penstock.schema.table import Column, Table
 from penstock.schema.types import NULL
@@ -35,11 +36,12 @@ def hints_of(
     contract: Any = None,
     nesting: Nesting | None = None,
     children: Mapping[str, Mapping[str, Any]] | None = None,
+    row: Any = None,
 ) -> Hints:
     """The hints that a table schema of dlt stands for.
 
     `contract` and `nesting` are what the source says where the table says nothing; `children` are the
-    schemas of child tables by their path (`list__inner`).
+    schemas of child tables by their path (`list__inner`), `row` is one of the table's.
     Raises: RefusedError for words of dlt that have no meaning here.
     """
     columns: dict[str, Mapping[str, Any]] = dict(schema.get("columns") or {})
@@ -51,7 +53,8 @@ def hints_of(
     merged = disposition.mode is WriteMode.MERGE
     declared = [_column(name, key, column, merged) for key, column in columns.items()]
     # a contract holds from the second load on, unless the columns were declared with their types
-    promised = [c for c in declared if c is not None and not (closed and c.type == NULL)]
+    said_of = gathered((c for c in declared if c is not None), row)
+    promised = [c for c in said_of if not (closed and c.type == NULL)]
     return Hints(
         declared=_table(name, schema, columns, promised, disposition, children or {}),
         disposition=disposition,

@@ -8,6 +8,7 @@ from typing import Any
 
 from penstock.errors import RefusedError
 from penstock.schema.hints import Hints
+from penstock.schema.inside import gathered
 from penstock.schema.table import Table
 from penstock.sources.python.columns import MARKS, column, columns_of, merged
 from penstock.sources.python.writing import contract, disposition, names, nesting
@@ -85,10 +86,11 @@ class Template:
         for layer in said.columns:
             facts = merged(facts, columns_of(layer, where, _keys(row)))
         marks = _marks(said, facts, where)
-        columns = (column(name, f, where) for name, f in facts.items())
+        made = (column(name, f, where) for name, f in facts.items())
+        columns = gathered((c for c in made if c is not None), row)
         declared = Table(
             table,
-            tuple(c for c in columns if c is not None),
+            columns,
             primary_key=marks["primary_key"],
             description=said.description,
             extra=_extra(said, where),

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.errors import ContractError
+from penstock.errors import ContractError, RefusedError
 from penstock.schema.contract import Contract, Mode
 from penstock.schema.hints import Hints
 from penstock.schema.table import Column, Table
@@ -130,10 +130,15 @@ def validator_of(template: Template, where: str) -> Validator | None:
 
 
 def has_code(model: Any) -> bool:
-    """Whether a model does more than a table's columns can promise."""
-    from pydantic import TypeAdapter
+    """Whether a model does more than a table's columns can promise. Raises: RefusedError."""
+    from pydantic import PydanticUserError, TypeAdapter
 
-    return _has_code(TypeAdapter(model).core_schema, 0)
+    try:
+        return _has_code(TypeAdapter(model).core_schema, 0)
+    except PydanticUserError as error:
+        raise RefusedError(
+            f"the model `{model.__name__}` cannot be used", found=str(error).partition("\n")[0]
+        ) from error
 
 
 def _has_code(schema: Any, depth: int) -> bool:
