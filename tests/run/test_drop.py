@@ -11,6 +11,7 @@ import pytest
 from makers import Maker, Mill
 
 import penstock
+import penstock as ps
 from penstock.app.session import Session
 from penstock.errors import NotFoundError, RefusedError
 from penstock.ledger import Refresh
@@ -186,8 +187,6 @@ def test_a_pipeline_of_files(tmp_path: Path) -> None:
 
 
 def test_a_pipeline_in_python(tmp_path: Path) -> None:
-    import penstock as ps
-
     pipeline = ps.pipeline("p", root=tmp_path)
     starts = []
 
@@ -237,9 +236,34 @@ def test_a_refresh_of_everything_that_gives_nothing_at_all(tmp_path: Path, desti
 
 @pytest.mark.parametrize("mode", list(Refresh))
 def test_a_resource_that_gives_nothing_when_it_is_refreshed(tmp_path: Path, mode: str) -> None:
-    import penstock as ps
-
     pipeline = ps.pipeline("p", root=tmp_path)
     pipeline.run([{"n": 1}], table_name="t", primary_key="n")
     pipeline.run(ps.resource([], name="t", primary_key="n"), refresh=mode)
     assert pipeline.dataset().row_counts() in ({"t": 0}, {})
+
+
+@pytest.mark.parametrize("land_as", ["jsonl", "jsonl.gz", "jsonl.zst"])
+def test_a_table_is_emptied_however_rows_land(tmp_path: Path, land_as: str) -> None:
+    pipeline = ps.pipeline("p", root=tmp_path, land_as=land_as)
+    pipeline.run([{"n": 1}], table_name="t", write="replace", columns={"n": {"data_type": "bigint"}})
+    result = pipeline.run(ps.resource([], name="t", write="replace", columns={"n": {"data_type": "bigint"}}))
+    assert result.findings == ()
+    assert pipeline.dataset().row_counts() == {"t": 0}
+    pipeline.run(ps.resource([{"n": 1}], name="t"), refresh="drop_data")
+    pipeline.run(ps.resource([], name="t"), refresh="drop_data")
+    assert pipeline.dataset().row_counts() == {"t": 0}
+
+
+def test_a_refresh_makes_no_table_that_was_never_there(tmp_path: Path) -> None:
+    """The name of a resource that gives its rows to other tables is none."""
+
+    @ps.resource(name="events")
+    def events() -> Any:
+        yield ps.mark.with_table_name([{"n": 1}], "clicks")
+
+    pipeline = ps.pipeline("p", root=tmp_path)
+    pipeline.run(events)
+    for mode in Refresh:
+        pipeline.run(events, refresh=mode)
+        assert pipeline.dataset().row_counts() == {"clicks": 1}
+        assert not list((tmp_path / "data" / "raw_hist" / "p").glob("events*"))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import gzip
 import io
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +34,7 @@ from penstock.schema.table import Table
 from penstock.schema.types import DataType
 
 GZIP_LEVEL = 1  # a fifth more bytes than the default, for a third of its time
+EMPTY = "jsonl.gz"  # of a file without rows: without a frame around it, it would have no bytes at all
 GROUP_ROWS = 1 << 17
 SAMPLE_ROWS = 1 << 13
 FEW_BYTES = 1 << 16  # records of a table that are held in memory
@@ -44,17 +45,23 @@ GROUP_BYTES = 1 << 25
 class Making:
     """One landing of one or several tables. `taken` are keys that are in use.
 
-    `refresh` says what the landing takes the place of.
+    `refresh` says what the landing takes the place of, and `known` which tables there are.
     """
 
     def __init__(
-        self, flow: Flow, landed_at: int, taken: frozenset[str], refresh: Refresh | None = None
+        self,
+        flow: Flow,
+        landed_at: int,
+        taken: frozenset[str],
+        refresh: Refresh | None = None,
+        known: Collection[str] = (),
     ) -> None:
         self.flow = flow
         self.refresh = refresh
         self.landed_at = landed_at
         self.landed: dict[str, str] = {}
         self._taken = taken
+        self._known = known
         self._open: dict[str, _File] = {}
         self._done: dict[str, _File] = {}
         self._parts: dict[str, int] = {}
@@ -93,8 +100,9 @@ class Making:
         there = {*self._open, *self._done, *self._parts}
         if block.table in there:
             return
-        if self.refresh is not None or self.flow.table(block.table, block.hints).disposition.by_landing:
-            self._next(block.table, lambda: _Lines(block.table, self.flow.landing.extension))
+        refreshed = self.refresh is not None and block.table in self._known
+        if refreshed or self.flow.table(block.table, block.hints).disposition.by_landing:
+            self._next(block.table, lambda: _Lines(block.table, EMPTY))
 
     def finish(self, state: str | None) -> dict[str, str]:
         """Land what is open, with the state in the last slip; then the landing is there.

@@ -48,7 +48,8 @@ def produce(
     if refresh is not None:
         state = None if refresh is Refresh.DROP_SOURCES else producer.restart(state)
     landed: dict[str, str] = {}
-    making = Making(flow, landed_at, taken, refresh)
+    known = frozenset[str]() if refresh is None else flow.destination.facts(flow.pipeline).whole_tables
+    making = Making(flow, landed_at, taken, refresh, known)
     whole = refresh is not None
     try:
         for item in producer.produce(state):
@@ -61,7 +62,7 @@ def produce(
                 landed |= making.finish(state)
                 making, kept = Making(flow, making.landed_at + 1, taken), state
         if refresh is Refresh.DROP_SOURCES and making.is_empty:
-            for table in sorted(flow.destination.facts(flow.pipeline).whole_tables):
+            for table in sorted(known):
                 making.add(Block(table, []))
         if not making.is_empty:
             landed |= making.finish(state if state is not None or refresh is None else NO_STATE)
