@@ -109,8 +109,11 @@ def main() -> None:
     if behave == "gone":
         sys.exit(0)
     streams = Streams(Path(config["folder"]))
+    time.sleep(config.get("slow_s", 0))
     states = read(streams, behave, after)
     streams.keep()
+    if behave == "murder":  # whoever started it dies before it can note what was kept
+        os.kill(os.getppid(), signal.SIGKILL)
     if behave == "chatty":
         print("loading is done, thank you")
     if behave == "silent":

@@ -169,9 +169,9 @@ def _described(installed: Installed) -> Plugin:
     if plugin.settings or installed.venv is None:
         return plugin
     kept = installed.venv / "about.json"
-    if kept.is_file():
-        said = json.loads(kept.read_text("utf-8"))
-    else:
+    try:
+        said = json.loads(kept.read_bytes())
+    except (FileNotFoundError, ValueError):  # it was never asked, or the answer was not wholly written
         said = about(installed)
         kept.write_text(json.dumps(said), "utf-8")
     return joined(plugin, definition_from_about(said, plugin.kind)) if said else plugin
