@@ -9,17 +9,18 @@ the project's own. A job stands for its blocks.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from penstock.app.plugins import Entry, Plugins
+from penstock.app.writing import write_whole
 from penstock.errors import ProjectError, UsageError, suggest
-from penstock.layers import quote
 from penstock.project.loaded import LoadedProject
 from penstock.project.spec import PipelineSpec
 from penstock.registry import DESTINATIONS
@@ -29,6 +30,7 @@ from penstock.singer.definition import PluginKind
 # Any throughout: what a pipeline says, before it is checked
 
 OWN = "destination"
+PAIRS = Path(".penstock") / "pairs.json"
 _BETWEEN = "-to-"
 _DEFAULT_PATHS = {"duckdb": "warehouse.duckdb", "parquet": "warehouse"}
 
@@ -77,6 +79,7 @@ def with_pairs(
     options = options or BlockOptions()
     plugins = Plugins(loaded)
     names: list[str] = []
+    pairs: dict[str, Pair] = {}
     made: dict[str, PipelineSpec] = {}
     secrets: set[str] = set()
     for item in _items(loaded, list(words)):
@@ -85,10 +88,13 @@ def with_pairs(
             continue
         item = replace(item, suffix=item.suffix or options.state_id_suffix)
         name = _prefix(loaded) + item.name
+        pairs[name] = item
         if name not in loaded.project.pipelines and name not in made:
             made[name], hidden = _pipeline(plugins, item, name, options)
             secrets |= hidden
         names.append(name)
+    if options.install:
+        _keep(loaded, pairs)
     if not made:
         return loaded, names
     project = loaded.project.model_copy(update={"pipelines": {**loaded.project.pipelines, **made}})
@@ -110,13 +116,33 @@ def _prefix(loaded: LoadedProject) -> str:
     return f"{environment}." if environment not in (None, loaded.project.default_environment) else ""
 
 
-def remembered(loaded: LoadedProject, runs: Path) -> list[str]:
-    """The pipelines of pairs that were run in this project, as long as their plugins are there."""
-    if not runs.is_dir():
-        return []
-    names = sorted(folder.name for folder in runs.iterdir() if folder.is_dir())
-    own = {quote(name) for name in loaded.project.pipelines}
-    return [name for name in names if name not in own and _pair_named(loaded, name) is not None]
+def remembered(loaded: LoadedProject) -> list[str]:
+    """The pipelines of pairs that were run in this project and environment, while their plugins are there."""
+    extractors = {p.name for p in loaded.project.plugins.of(PluginKind.EXTRACTORS)}
+    loaders = {p.name for p in loaded.project.plugins.of(PluginKind.LOADERS)}
+    return [
+        name
+        for name, pair in _kept(loaded).items()
+        if name not in loaded.project.pipelines
+        and name == _prefix(loaded) + pair.name
+        and pair.extractor in extractors
+        and (pair.sink in loaders or _is_destination(pair.sink))
+    ]
+
+
+def _kept(loaded: LoadedProject) -> dict[str, Pair]:
+    """The pairs that were run, by the name of their pipeline."""
+    path = Path(loaded.project.root) / PAIRS
+    found = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return {name: Pair(**said) for name, said in found.items()}
+
+
+def _keep(loaded: LoadedProject, pairs: Mapping[str, Pair]) -> None:
+    """Note pairs that are run, for the commands that look at what was."""
+    kept = _kept(loaded)
+    if not pairs.items() <= kept.items():
+        said = {name: asdict(pair) for name, pair in sorted({**kept, **pairs}.items())}
+        write_whole(Path(loaded.project.root) / PAIRS, json.dumps(said, indent=1) + "\n")
 
 
 # ---------------------------------------------------------------------------------- what is named
@@ -171,6 +197,8 @@ def _pair_named(loaded: LoadedProject, name: str) -> Pair | None:
     prefix = _prefix(loaded)
     if not name.startswith(prefix):
         return None
+    if name in (kept := _kept(loaded)):
+        return kept[name]
     name = name.removeprefix(prefix)
     for plugin in loaded.project.plugins.of(PluginKind.EXTRACTORS):
         rest = name.removeprefix(plugin.name + _BETWEEN)
@@ -250,10 +278,7 @@ def _source(
 
 def _cached_catalog(plugins: Plugins, entry: Entry, *, refresh: bool) -> str:
     """A file with the catalog that was discovered once, the selection written into it."""
-    import json
-
     from penstock.app.plugin_trying import selected_catalog
-    from penstock.app.plugin_writes import write_whole
 
     chosen = selected_catalog(plugins, entry, refresh=refresh)
     path = plugins.home / entry.kind.value / f"{entry.name}.selected.json"

@@ -1,12 +1,14 @@
-"""Whether a plugin works with its configuration."""
+"""What a tap can read, what of it is selected, and whether it works with its configuration."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
 
 from penstock.app.plugins import Entry, Plugins
+from penstock.app.writing import write_whole
 from penstock.errors import RefusedError
 from penstock.singer.catalog import Catalog, parse
 from penstock.singer.definition import Plugin, PluginKind
@@ -15,12 +17,37 @@ from penstock.singer.selection import EVERYTHING, is_selected, select
 # Any throughout: JSON
 
 
+def catalog_of(
+    plugins: Plugins, entry: Entry, *, refresh: bool = False, say: Callable[[str], None] | None = None
+) -> dict[str, Any]:
+    """What a tap can read: from the file that its entry names, or asked of the tap.
+
+    What it answered is kept until its settings or its version change, or `refresh` asks again.
+    """
+    from penstock.plugins.ask import discover
+
+    resolved = plugins.resolved(entry)
+    if given := resolved.extras().get("catalog"):
+        return dict(json.loads((plugins.root / str(given)).read_text("utf-8")))
+    tap = plugins.install(entry)
+    asked = json.dumps([resolved.config(), tap.version], sort_keys=True, default=str)
+    mark = hashlib.sha256(asked.encode()).hexdigest()
+    path = plugins.home / entry.kind.value / f"{entry.name}.catalog.json"
+    kept = json.loads(path.read_text("utf-8")) if path.is_file() and not refresh else {}
+    if kept.get("asked") == mark:
+        return dict(kept["catalog"])
+    env = plugins.process_env(entry, resolved)
+    found = discover(tap, resolved.config(), env=env, cwd=plugins.root, say=say)
+    write_whole(path, json.dumps({"asked": mark, "catalog": found}))
+    return found
+
+
 def selected_catalog(
     plugins: Plugins, entry: Entry, *, refresh: bool = False, say: Callable[[str], None] | None = None
 ) -> Catalog:
     """The catalog of a tap with the project's selection written into it."""
     extras = plugins.resolved(entry).extras()
-    found = parse(plugins.catalog(entry, refresh=refresh, say=say), f"`{entry.name}`")
+    found = parse(catalog_of(plugins, entry, refresh=refresh, say=say), f"`{entry.name}`")
     return select(
         found,
         tuple(extras.get("select") or (EVERYTHING,)),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from penstock.app.plugins import EXTRAS, Entry, Plugins
-from penstock.errors import ProjectError, StoreError
+from penstock.app.writing import write_whole
+from penstock.errors import ProjectError
 from penstock.project.dotenv import set_variable, unset_variable
 from penstock.project.editing import Step, drop, plain, present, put
 from penstock.project.load import DOTENV, PROJECT_FILES
@@ -212,21 +211,6 @@ def typed_value(setting: Setting | None, value: Any, plugin: str) -> Any:
         if isinstance(found, list | dict):
             return cast(setting, found, plugin)
     return cast(setting, value, plugin)
-
-
-def write_whole(path: Path, text: str, *, private: bool = False) -> None:
-    """Write a file, all of it or nothing; a private one is its owner's alone. Raises: StoreError."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        mode = path.stat().st_mode & 0o777 if path.exists() else (0o600 if private else None)
-        part.write_text("", "utf-8")
-        if mode is not None:
-            part.chmod(mode)
-        part.write_text(text, "utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise StoreError("a file cannot be written", where=str(path), found=error.strerror) from error
 
 
 def _keys(name: str) -> Sequence[str]:

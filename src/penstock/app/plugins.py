@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from penstock.app.writing import write_whole
 from penstock.errors import NotFoundError, ProjectError
 from penstock.project.load import DOTENV
 from penstock.project.loaded import LoadedProject
@@ -243,8 +244,7 @@ class Plugins:
         if fresh or not path.is_file() or (wish is not None and (wish.force or wish.upgrade)):
             said = about(found, cwd=self.root)
             knows = said is not None and isinstance(said.get("name"), str)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(said if knows else {}), "utf-8")  # {}: it cannot be asked
+            write_whole(path, json.dumps(said if knows else {}))  # {}: it cannot be asked
         return replace(found, plugin=self.entry(entry.name, entry.kind).plugin)
 
     def known(self, entry: Entry, *, install: bool = False) -> Entry:
@@ -278,37 +278,6 @@ class Plugins:
 
     def _home_of(self, entry: Entry) -> Plugin:
         return replace(entry.plugin, name=self.home_name(entry))
-
-    # ------------------------------------------------------------------------- asking the taps
-
-    def catalog(
-        self, entry: Entry, *, refresh: bool = False, say: Callable[[str], None] | None = None
-    ) -> dict[str, Any]:
-        """What a tap can read: from the file that its entry names, or asked of the tap.
-
-        What it answered is kept until its settings change, or `refresh` asks again.
-        """
-        import hashlib
-
-        from penstock.plugins.ask import discover
-
-        resolved = self.resolved(entry)
-        if given := resolved.extras().get("catalog"):
-            found: dict[str, Any] = json.loads((self.root / str(given)).read_text("utf-8"))
-            return found
-        tap = self.install(entry)
-        asked = json.dumps([resolved.config(), tap.version], sort_keys=True, default=str)
-        mark = hashlib.sha256(asked.encode()).hexdigest()
-        path = self.home / entry.kind.value / f"{entry.name}.catalog.json"
-        if path.is_file() and not refresh:
-            kept = json.loads(path.read_text("utf-8"))
-            if kept["asked"] == mark:
-                return dict(kept["catalog"])
-        env = self.process_env(entry, resolved)
-        found = discover(tap, resolved.config(), env=env, cwd=self.root, say=say)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"asked": mark, "catalog": found}), "utf-8")
-        return found
 
 
 def _own_definition(spec: PluginSpec, kind: PluginKind) -> Plugin:

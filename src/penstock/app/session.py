@@ -466,7 +466,7 @@ class Session:
             return self._chosen(pipelines)
         from penstock.app.blocks import remembered
 
-        return self._chosen([*self.project.pipelines, *remembered(self.loaded, self._private / "runs")])
+        return self._chosen([*self.project.pipelines, *remembered(self.loaded)])
 
     @property
     def _has_plugins(self) -> bool:

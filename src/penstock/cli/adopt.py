@@ -20,7 +20,7 @@ def adopt(
 ) -> None:
     """Write a penstock.yml that says what a meltano.yml does."""
     from penstock.app.files import meltano_files
-    from penstock.app.plugin_writes import write_whole
+    from penstock.app.writing import write_whole
     from penstock.project.adoption import adopt_meltano
     from penstock.project.load import PROJECT_FILES
     from penstock.project.meltano import MELTANO_FILE, project_name
