@@ -120,7 +120,7 @@ class CursorPagesSpec(Spec):
     cursor_body_path: JsonPlace | None = None
     """The place in the JSON body that it goes to, in place of a parameter."""
     stop_after_empty_page: bool = False
-    """Whether a page without records is the last one."""
+    """Whether a page without records is the last one; then the word may stay the same from page to page."""
     has_more_path: JsonPlace | None = None
     """A value of the answer that is false on the last page."""
     same_page: SamePage = "fail"

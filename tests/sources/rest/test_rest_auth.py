@@ -218,3 +218,13 @@ def test_redirects_without_end(api: Api) -> None:
     assert isinstance(got.error, RefusedError)
     assert not isinstance(got.error, OutsideError)
     assert len(api.asked) == 10
+
+
+def test_a_secret_with_a_line_break_is_not_shown(api: Api) -> None:
+    api.answers["/t"] = lambda _: ONE
+    got = get(api.url, tables={"t": "t"}, auth={"type": "bearer", "token": "long-secret-token\n"})
+    assert isinstance(got.error, RefusedError)
+    assert "a request cannot be made" in str(got.error)
+    assert "long-secret" not in str(got.error)
+    assert got.error.__cause__ is None
+    assert not api.asked

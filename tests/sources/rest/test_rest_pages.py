@@ -237,3 +237,49 @@ def test_a_page_that_comes_twice(api: Api) -> None:
 def test_a_limit_of_pages(api: Api, paginator: Any) -> None:
     assert ask(api, paged(99), paginator, max_pages=3) == [*range(30)]
     assert len(api.asked) == 3
+
+
+# ------------------------------------------------------------------------------- as APIs have it
+
+
+def test_a_cursor_that_stays_the_same(api: Api) -> None:
+    """As the scrolls of search engines do; the end is an empty page."""
+
+    def answer(request: Request) -> Any:
+        page = len(api.asked)
+        hits = [{"id": page}] if page < 4 else []
+        return {"_scroll_id": "same", "hits": {"hits": hits}}
+
+    said = {"type": "cursor", "cursor_path": "_scroll_id", "cursor_body_path": "scroll_id"}
+    more = {"method": "POST", "json": {"scroll": "1m"}, "records": "hits.hits"}
+    assert ask(api, answer, {**said, "stop_after_empty_page": True}, **more) == [1, 2, 3]
+    assert api.asked[1].json == {"scroll": "1m", "scroll_id": "same"}
+    api.asked.clear()
+    assert "lead in a circle" in refusal(api, answer, said, **more)
+
+
+QUERY = "query($after: String) { repo { issues(after: $after) { nodes { id } pageInfo { hasNextPage } } } }"
+
+
+def test_graphql(api: Api) -> None:
+    def answer(request: Request) -> Any:
+        number = int(request.json["variables"].get("after") or 0)
+        page = {"hasNextPage": number < 2, "endCursor": str(number + 1)}
+        return {"data": {"repo": {"issues": {"nodes": [{"id": number}], "pageInfo": page}}}}
+
+    said = {
+        "type": "cursor",
+        "cursor_path": "data.repo.issues.pageInfo.endCursor",
+        "cursor_body_path": "variables.after",
+        "has_more_path": "data.repo.issues.pageInfo.hasNextPage",
+    }
+    body = {"query": QUERY, "variables": {"after": None}}
+    more = {"method": "POST", "json": body, "records": "data.repo.issues.nodes"}
+    assert ask(api, answer, said, **more) == [0, 1, 2]
+    assert all(r.json["query"] == QUERY for r in api.asked)
+
+
+@pytest.mark.parametrize("link", ["http://[bad", "http://127.0.0.1:port/", "mailto:x@example.org", "//"])
+def test_links_that_are_no_addresses(api: Api, link: str) -> None:
+    got = get(api.url, **of(api, lambda _: {"data": [{"id": 1}], "next": link}, "json_link"))
+    assert isinstance(got.error, RefusedError)

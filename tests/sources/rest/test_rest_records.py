@@ -153,10 +153,32 @@ def test_page_numbers_are_found(api: Api, first: int) -> None:
     assert found(api) == "page_number"
 
 
-@pytest.mark.parametrize("body", [{"data": [{"a": 1}], "total": 7}, {"data": [{"a": 1}], "has_more": True}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"data": [{"a": 1}], "total": 7},
+        {"data": [{"a": 1}], "has_more": True},
+        {"data": [{"a": 1}], "total_pages": 2},
+    ],
+)
 def test_further_pages_without_a_way_are_refused(api: Api, body: Any) -> None:
     api.answers["/t"] = lambda _: body
     got = get(api.url, tables={"t": "t"})
     assert isinstance(got.error, RefusedError)
     assert "there are further pages" in str(got.error)
     assert fetch(api.url, tables={"t": "t"}, paginator="single_page").rows() == [{"a": 1}]
+
+
+def test_a_record_by_itself_says_nothing_of_pages(api: Api) -> None:
+    api.answers["/t"] = lambda _: {"id": 1, "total": 99, "pages": 3, "next": "https://example.org/2"}
+    assert fetch(api.url, tables={"t": "t"}).ids() == [1]
+
+
+def test_what_is_ignored_at_first_is_found_out_later(api: Api) -> None:
+    api.answers["/p"] = lambda _: [{"id": 1}, {"id": 2}]
+    api.answers["/c/2"] = lambda _: {"items": [{"id": 3}]}
+    said = {
+        "tables": {"p": "p", "c": "c/{resources.p.id}"},
+        "responses": [{"status": 404, "action": "ignore"}],
+    }
+    assert fetch(api.url, **said).ids("c") == [3]

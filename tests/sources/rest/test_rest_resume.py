@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from rest_runs import Got, fetch, get
 
+from penstock.errors import StoreError
+from penstock.sources.rest import files
 from servers.rest_api import Api, Reply, Request, paged
 
 ALWAYS = {"checkpoint_s": 0}
@@ -180,3 +182,40 @@ def test_files_are_cut(api: Api) -> None:
     api.answers["/t"] = lambda _: [{"id": n, "text": "x" * 1000} for n in range(20)]
     said = {"tables": {"t": {"path": "t", "repeat": 40, "paginator": "single_page"}}, "file_bytes": 1 << 16}
     assert fetch(api.url, **said).ids() == [*range(20)] * 40
+
+
+def test_another_place_of_the_records_is_looked_at(api: Api) -> None:
+    api.answers["/t"] = lambda r: {
+        "a": [{"id": int(r.params["page"])}],
+        "b": [{"id": -int(r.params["page"])}],
+    }
+    table = {"path": "t", "records": "a", "paginator": {"type": "page_number", "maximum_page": 4}}
+    begun = get(api.url, None, stop_after=2, tables={"t": table}, **ALWAYS)
+    rest = get(api.url, begun.states[-1], tables={"t": {**table, "records": "b"}}, **ALWAYS)
+    assert (begun.ids(), rest.ids()) == ([1, 2], [-3, -4])
+
+
+def test_another_api_is_read_from_its_beginning(api: Api) -> None:
+    api.answers["/t"] = api.answers["/v2/t"] = paged(57)
+    said: dict[str, Any] = {"paginator": "page_number", "tables": {"t": "t"}, **ALWAYS}
+    begun = get(api.url, None, stop_after=2, **said)
+    assert get(api.url + "/v2", begun.states[-1], **said).ids() == [*range(57)]
+
+
+def test_a_full_disk_loses_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages that could not be written are asked for again."""
+    api.answers["/t"] = paged(57)
+    said: dict[str, Any] = {"paginator": "page_number", "tables": {"t": "t"}, "land_as": "jsonl", **ALWAYS}
+    write, left = files._Lines.write, [3]
+
+    def full(self: files._Lines, lines: bytes) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise OSError(28, "No space left on device")
+        write(self, lines)
+
+    monkeypatch.setattr(files._Lines, "write", full)
+    begun = get(api.url, None, **said)
+    assert isinstance(begun.error, StoreError)
+    assert begun.ids() == [*range(20)]
+    assert get(api.url, begun.states[-1], **said).ids() == [*range(20, 57)]

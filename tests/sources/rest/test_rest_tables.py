@@ -270,3 +270,39 @@ def test_a_table_without_rows_is_told_of(api: Api) -> None:
 def test_the_state_of_another_kind_of_source_is_not_ours(api: Api) -> None:
     api.answers["/t"] = lambda _: [{"id": 1}]
     assert get(api.url, json.dumps({"resources": {}}), tables={"t": "t"}).ids() == [1]
+
+
+@pytest.mark.parametrize(
+    ("base", "path", "asked"),
+    [
+        ("", "items:search", "/items:search"),
+        ("/v1", "", "/v1"),
+        ("/v1/", "t/", "/v1/t/"),
+        ("/v1", "t?x=1", "/v1/t?x=1&y=2"),
+    ],
+)
+def test_addresses(api: Api, base: str, path: str, asked: str) -> None:
+    api.answers[asked.partition("?")[0]] = lambda _: [{"id": 1}]
+    params = {"y": 2} if "?" in path else {}
+    assert fetch(api.url + base, tables={"t": {"path": path, "params": params}}).ids() == [1]
+    assert api.paths() == [asked]
+
+
+def test_a_path_may_be_an_address_of_the_same_host(api: Api) -> None:
+    api.answers["/u"] = lambda _: [{"id": 1}]
+    assert fetch(api.url + "/v1", tables={"t": f"{api.url}/u"}).ids() == [1]
+    got = get(api.url, tables={"t": "https://api.example/u"})
+    assert "leads to another host" in str(got.error)
+
+
+def test_pages_in_a_body_with_values_of_the_parent(api: Api) -> None:
+    api.answers["/p"] = lambda _: [{"id": 12345678901234567890}]
+    api.answers["/c"] = lambda r: [{"id": r.json["page"]}] if r.json["page"] < 3 else []
+    child = {
+        "path": "c",
+        "method": "POST",
+        "json": {"p": "{resources.p.id}"},
+        "paginator": {"type": "page_number", "page_body_path": "page"},
+    }
+    assert fetch(api.url, tables={"p": "p", "c": child}).ids("c") == [1, 2]
+    assert api.asked[-1].body == b'{"p":12345678901234567890,"page":3}'

@@ -24,7 +24,7 @@ class Crew:
         Items are taken no sooner than they are worked on. With a limit of 1 no thread is used.
         """
         limit = min(limit, self.size)
-        if limit == 1:
+        if limit <= 1:
             for item in items:
                 yield item, work(item)
             return

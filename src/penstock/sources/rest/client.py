@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import msgspec
@@ -87,13 +87,22 @@ class Client:
 
     def check(self, url: str) -> None:
         """Nothing, if credentials may be sent there. Raises: RefusedError."""
-        if origin(url) not in self._origins and urlsplit(url).netloc not in self._spec.hosts:
+        try:
+            there = origin(url)
+        except ValueError as error:
+            raise self._no_address(url, error) from error
+        if there not in self._origins and urlsplit(url).netloc not in self._spec.hosts:
             raise RefusedError(
                 "a link leads to another host, which may not be sent credentials",
                 where=self._secrets.url(url),
                 expected=f"an address of {self._spec.base_url}",
                 hint=f"if it is to be trusted, add `hosts: [{urlsplit(url).netloc}]` to the source",
             )
+
+    def _no_address(self, url: str, error: Exception) -> RefusedError:
+        return RefusedError(
+            "a request cannot be made", where=self._secrets.hide(url), found=self._secrets.hide(str(error))
+        )
 
     # -------------------------------------------------------------------------------- asking
 
@@ -166,7 +175,7 @@ class Client:
             target = answer.headers.get("location")
             if answer.status not in REDIRECTS or not target:
                 return answer
-            question = question.to(urljoin(question.address, target))
+            question = question.to(target)
             if answer.status == 303:
                 question = Question("GET", question.url, question.params, question.headers)
         raise self._error(RefusedError, "it leads on and on", question.address, _Fault("", "redirects"))
@@ -190,10 +199,13 @@ class Client:
         return self._transfer(question.method, question.address, headers, content)
 
     def _transfer(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None) -> Answer:
-        request = httpx.Request(
-            method, url, headers=_STANDARD | dict(headers), content=content, extensions=self._timeout
-        )
-        response = self._transport.handle_request(request)
+        try:
+            request = httpx.Request(
+                method, url, headers=_STANDARD | dict(headers), content=content, extensions=self._timeout
+            )
+            response = self._transport.handle_request(request)
+        except (httpx.InvalidURL, httpx.LocalProtocolError, httpx.UnsupportedProtocol, UnicodeError) as error:
+            raise self._no_address(self._secrets.url(url), error) from None  # it may show a header
         response.request = request
         try:
             body = response.read()
@@ -320,11 +332,4 @@ def _transport(spec: RestApiSpec) -> httpx.HTTPTransport:
     limits = httpx.Limits(
         max_connections=spec.concurrency + 1, max_keepalive_connections=spec.concurrency + 1
     )
-    return httpx.HTTPTransport(
-        proxy=proxies.get(parts.scheme) or proxies.get("all"), limits=limits, verify=_verify(parts.scheme)
-    )
-
-
-def _verify(scheme: str) -> bool:
-    """Certificates are always checked; reading those of the system takes time that `http` has no use for."""
-    return scheme == "https"
+    return httpx.HTTPTransport(proxy=proxies.get(parts.scheme) or proxies.get("all"), limits=limits)

@@ -19,7 +19,7 @@ from penstock.project.rest_pages import (
     PagesSpec,
     SinglePageSpec,
 )
-from penstock.schema.jsonpath import MISSING, parse_path
+from penstock.schema.jsonpath import MISSING, JsonPath, parse_path
 from penstock.sources.rest.answer import Answer, elements, fields, kind, whole
 from penstock.sources.rest.pages import links
 
@@ -133,12 +133,15 @@ def _below(place: str, name: str) -> str:
     return f"{place}.{name}" if plain else f"{place}['{name}']"
 
 
-def pages(spec: AutoPagesSpec, answer: Answer, rows: int) -> PagesSpec:
-    """How to get to the next page. Raises: RefusedError if there is one and nothing shows the way."""
+def pages(spec: AutoPagesSpec, answer: Answer, rows: int, records: JsonPath) -> PagesSpec:
+    """How to get to the next page. Raises: RefusedError if there is one and nothing shows the way.
+
+    An answer that is one record as a whole says nothing of pages in its JSON.
+    """
     said: dict[str, Any] = {"same_page": spec.same_page, "has_more_path": spec.has_more_path}
     if "next" in links(answer):
         return HeaderLinkSpec(type="header_link", **said)
-    if kind(whole(answer.body)) == ord("{"):
+    if records.steps and kind(whole(answer.body)) == ord("{"):
         found = _in_json(answer, said)
         if found is not None:
             return found
@@ -167,11 +170,18 @@ def _in_json(answer: Answer, said: dict[str, Any]) -> PagesSpec | None:
 def _check_whole(answer: Answer, rows: int) -> None:
     """Refuse a page that says that it is not all there is."""
     more = next((v for text in MORE if (v := answer.first(parse_path(text))) is not MISSING), None)
-    total = _number(answer, TOTALS)
-    if more is True or (total is not None and total > rows > 0):
+    total, count = _number(answer, TOTALS), _number(answer, PAGE_COUNTS)
+    found = None
+    if more is True:
+        found = "it says that there is more"
+    elif count is not None and count > 1:
+        found = f"the first of {count:,} pages"
+    elif total is not None and total > rows > 0:
+        found = f"{rows:,} records of {total:,}"
+    if found is not None:
         raise RefusedError(
             "there are further pages, and the answer does not show how to get there",
-            found="it says that there is more" if more is True else f"{rows:,} records of {total:,}",
+            found=found,
             hint="say it with `paginator`, such as `{type: page_number}` or `{type: offset, limit: 100}`; "
             "`single_page` if this page is all",
         )

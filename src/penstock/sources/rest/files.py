@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -113,7 +114,10 @@ class _Lines:
         self._file.close()
 
     def drop(self) -> None:
+        """Let go of it; what it still had to write is not needed."""
         self._held.clear()
+        with suppress(OSError, ValueError):
+            self._out.close()
         self._file.close()
 
 

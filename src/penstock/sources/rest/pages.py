@@ -121,6 +121,8 @@ class Following:
         if isinstance(self._spec, HeaderLinkSpec | JsonLinkSpec):
             found = asked.to(str(found)).url
         self._place = found
+        if getattr(self._spec, "stop_after_empty_page", False):
+            return  # a word that stays the same may lead through all pages
         if str(found) in self._seen or self._question() == asked:
             raise RefusedError(
                 "the pages of the API lead in a circle",

@@ -61,10 +61,13 @@ class Question:
         return replace(self, body=body)
 
     def to(self, link: str) -> Question:
-        """The same for another address, which may be relative to this one."""
+        """The same for another address, which may be relative to this one. Raises: RefusedError."""
         names = {name for name, _ in self.params if is_secret_name(name)} | self.private
         kept = tuple(pair for pair in self.params if pair[0] in names)
-        return replace(self, url=without(urljoin(self.url, link), names), params=kept)
+        try:
+            return replace(self, url=without(urljoin(self.url, link), names), params=kept)
+        except ValueError as error:
+            raise RefusedError("a link of the API leads nowhere", found=str(error)) from error
 
 
 def without(url: str, names: frozenset[str] | set[str]) -> str:

@@ -25,7 +25,8 @@ class Secrets:
 
     def add(self, *texts: str) -> None:
         """Further texts; those that are too short to tell anything are left out."""
-        long = [text for text in texts if len(text) >= SHORTEST]
+        lines = {line.strip() for text in texts for line in text.splitlines()} | set(texts)
+        long = [text for text in lines if len(text) >= SHORTEST]
         spelled = {s for text in long for s in (text, quote(text, safe=""), quote_plus(text))}
         self._texts = sorted({*self._texts, *spelled}, key=len, reverse=True)
 

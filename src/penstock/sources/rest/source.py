@@ -107,13 +107,9 @@ class _Pass:
 
     def run(self) -> Iterator[Block | Checkpoint]:
         """Blocks and checkpoints of the pass. Raises: as `RestSource.produce`."""
-        try:
-            for root in self._roots:
-                if root.name not in self._begun["done"]:
-                    yield from self._table(root)
-        except PenstockError:
-            yield from self._checkpoint()
-            raise
+        for root in self._roots:
+            if root.name not in self._begun["done"]:
+                yield from self._table(root)
         yield from self._files.flush()
         for plan in self._plans:
             if plan.name in self._empty:
@@ -122,7 +118,15 @@ class _Pass:
 
     def _table(self, root: Plan) -> Iterator[Block | Checkpoint]:
         at = self._begun["at"].setdefault(root.name, frame())
-        for page in self._walk.pages(root, at):
+        pages = self._walk.pages(root, at)
+        while True:
+            try:
+                page = next(pages, None)
+            except PenstockError:  # of asking: what was read before is whole
+                yield from self._checkpoint()
+                raise
+            if page is None:
+                break
             if page.rows:
                 self._empty.discard(page.table.name)
                 yield from self._files.add(page.table.name, page.lines, page.table.hints)

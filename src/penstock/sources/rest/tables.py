@@ -49,7 +49,8 @@ class Plan:
         said = self.spec.model_dump(mode="json", include={"path", "method", "body", "repeat", "incremental"})
         params = {name: None if is_secret_name(name) else v for name, v in self.spec.params.items()}
         pages = self.paginator.model_dump(mode="json")
-        text = json.dumps([said, params, pages, self.needs], sort_keys=True, default=str)
+        asked = [self.template.base, said, params, pages, self.needs]
+        text = json.dumps(asked, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

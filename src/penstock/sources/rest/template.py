@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 import msgspec
 
@@ -34,7 +34,7 @@ class Template:
         self._method, self._path, self._body = table.method, table.path, table.body
         self._params = {**source.params, **table.params}
         self._headers = {**source.headers, **table.headers}
-        self._base = source.base_url.rstrip("/") + "/"
+        self.base = source.base_url
         self._cursor = table.incremental is not None
         self.places = frozenset(_places([self._path, self._params, self._headers, self._body]))
         for place in self.places:
@@ -93,12 +93,18 @@ class Template:
         hidden = frozenset(n for n in self._params if is_secret_name(n)) | private
         return Question(
             self._method,
-            urljoin(self._base, path.lstrip("/")),
+            self._url(path),
             tuple(params),
             tuple(headers),
             self._value(self._body, values) if self._body is not None else None,
             hidden,
         )
+
+    def _url(self, path: str) -> str:
+        """A path below the API's address; an address of its own stays what it is."""
+        if path.startswith(("http://", "https://")) or not path:
+            return path or self.base
+        return f"{self.base.rstrip('/')}/{path.lstrip('/')}"
 
     def _value(self, value: Any, values: Mapping[str, bytes | None]) -> Any:
         """A value with its places filled in; a place alone keeps the type that its value has."""

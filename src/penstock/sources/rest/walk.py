@@ -12,7 +12,7 @@ from msgspec import Raw
 from pydantic import Field, TypeAdapter
 
 from penstock.errors import PenstockError, RefusedError
-from penstock.project.rest_pages import AutoPagesSpec, PagesSpec
+from penstock.project.rest_pages import AutoPagesSpec, PagesSpec, SinglePageSpec
 from penstock.schema.jsonpath import JsonPath, parse_path
 from penstock.sources.rest import detect
 from penstock.sources.rest.ahead import Crew
@@ -69,9 +69,9 @@ class Walk:
         """
         yield from self._children(plan, at)
         chains = self._chains(plan, at)
-        for chain, answer in self._crew.ahead(
-            chains, lambda c: self._ask(plan, c, c.question), self._crew.size
-        ):
+        left = len(at.get("bound", [[]])) * plan.spec.repeat - at["at"]
+        limit = min(left, self._crew.size)
+        for chain, answer in self._crew.ahead(chains, lambda c: self._ask(plan, c, c.question), limit):
             yield from self._chain(plan, chain, answer, at)
 
     # --------------------------------------------------------------------------------- chains
@@ -96,7 +96,7 @@ class Walk:
         for column, field in plan.included:
             chain.added += msgspec.json.encode(column) + b":" + by_field[field].encode() + b","
         known = at.get("found", {})
-        if known:
+        if known and chain.path is None:
             chain.path = parse_path(known["records"])
         spec = _spec(known["pages"]) if known.get("pages") else plan.paginator
         if not isinstance(spec, AutoPagesSpec):
@@ -187,9 +187,10 @@ class Walk:
         if chain.pages is None:
             spec = plan.paginator
             assert isinstance(spec, AutoPagesSpec)
-            chain.spec = (
-                detect.pages(spec, answer, rows) if not answer.ignored else _spec({"type": "single_page"})
-            )
+            if chain.path is None or answer.ignored:
+                chain.spec = SinglePageSpec(type="single_page")
+            else:
+                chain.spec = detect.pages(spec, answer, rows, chain.path)
             chain.pages = pages_of(chain.spec, chain.question, None)
             self._say(plan, f"the paginator is `{chain.spec.type}`")
         return chain.pages
