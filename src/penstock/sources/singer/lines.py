@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import select
+import time
 from collections.abc import Callable, Iterator
 from typing import IO, Final
 
 READ_BYTES: Final = 1 << 20
 _LOOK_MS = 500
+_FEW_BYTES = 1 << 16
+_GATHER_S = 0.02  # taps write line by line: waking up for each of them would cost more than all the rest
 
 
 class Blocks:
@@ -21,6 +24,7 @@ class Blocks:
         self.rest = b""
         self._fd = stream.fileno()
         self._ended = ended
+        self._few = False
 
     def __iter__(self) -> Iterator[bytes]:
         parts: list[bytes] = []
@@ -35,9 +39,13 @@ class Blocks:
 
     def _read(self) -> bytes:
         """What is there, once something is; nothing at the end."""
+        if self._few:
+            time.sleep(_GATHER_S)
         poll = select.poll()
         poll.register(self._fd, select.POLLIN | select.POLLHUP)
         while not poll.poll(_LOOK_MS):
             if self._ended() and not poll.poll(0):
                 return b""
-        return os.read(self._fd, READ_BYTES)
+        data = os.read(self._fd, READ_BYTES)
+        self._few = len(data) < _FEW_BYTES
+        return data
