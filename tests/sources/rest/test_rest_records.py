@@ -182,3 +182,22 @@ def test_what_is_ignored_at_first_is_found_out_later(api: Api) -> None:
         "responses": [{"status": 404, "action": "ignore"}],
     }
     assert fetch(api.url, **said).ids("c") == [3]
+
+
+def test_an_answer_of_another_shape_is_no_record(api: Api) -> None:
+    """Where the records are is the same for all requests of a table."""
+    api.answers["/p"] = lambda _: [{"id": 1}, {"id": 2}]
+    api.answers["/c/1"] = lambda _: {"items": [{"id": 3}]}
+    api.answers["/c/2"] = lambda _: {"message": "please wait"}
+    tables = {"p": "p", "c": "c/{resources.p.id}"}
+    got = get(api.url, tables=tables)
+    assert "there is nothing at `$.items` in the answer" in str(got.error)
+    assert got.ids("c") == [3]
+
+
+@pytest.mark.parametrize(("row", "line"), [(b"{ }", '{"_p_id":1}'), (b'{ "a":1}', '{"_p_id":1, "a":1}')])
+def test_fields_of_the_parent_come_first(api: Api, row: bytes, line: str) -> None:
+    api.answers["/p"] = lambda _: [{"id": 1}]
+    api.answers["/c/1"] = lambda _: Reply(b"[" + row + b"]")
+    tables = {"p": "p", "c": {"path": "c/{resources.p.id}", "include_from_parent": "id"}}
+    assert fetch(api.url, tables=tables).lines["c"] == [line]

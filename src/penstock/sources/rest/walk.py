@@ -40,7 +40,11 @@ class Page:
 
 @dataclass(slots=True)
 class Chain:
-    """The pages that one question begins. `values` are those of its parent's row."""
+    """The pages that one question begins.
+
+    `place` is where they go on, after `taken` pages. `added` are fields of the parent's row to put into each
+    record, `before` the records of the last page. `path` and `spec` are found out if they are not said.
+    """
 
     number: int
     question: Question
@@ -61,6 +65,7 @@ class Walk:
     ) -> None:
         self._client, self._crew, self._newer, self._tell = client, crew, newer, tell
         self._told: set[str] = set()
+        self._found: dict[str, JsonPath] = {}
 
     def pages(self, plan: Plan, at: Frame) -> Iterator[Page]:
         """The pages of a table and of its children, from the place that `at` is.
@@ -169,9 +174,7 @@ class Walk:
         if answer.ignored:
             return []
         if chain.path is None:
-            found = detect.records_path(answer)
-            chain.path = parse_path(found)
-            self._say(plan, f"records are at `{found}`")
+            chain.path = self._path(plan, answer)
         records = answer.found if answer.found is not None else answer.records(chain.path)
         if records is None and plan.spec.missing_records == "fail":
             raise RefusedError(
@@ -181,6 +184,16 @@ class Walk:
                 hint="see `records`; `missing_records: ignore` takes it for no records",
             )
         return records or []
+
+    def _path(self, plan: Plan, answer: Answer) -> JsonPath:
+        """Where the records of a table are; the same in all of its chains, once a list of them was seen."""
+        if plan.name in self._found:
+            return self._found[plan.name]
+        path = parse_path(detect.records_path(answer))
+        if path.steps:
+            self._found[plan.name] = path
+        self._say(plan, f"records are at `{path.text}`")
+        return path
 
     def _paged(self, plan: Plan, chain: Chain, answer: Answer, rows: int) -> Pages:
         """The paging of a chain, found out from its first page if it is not said."""
@@ -276,7 +289,7 @@ def _lines(records: list[Raw], added: bytes) -> bytes:
     first = b"{" + added
     bare = first[:-1] + b"}"
     return b"".join(
-        (bare if len(body) == 2 else first + body[1:]) + b"\n" for body in (bytes(r) for r in records)
+        (first + body[1:] if body[1:-1].strip() else bare) + b"\n" for body in (bytes(r) for r in records)
     )
 
 
