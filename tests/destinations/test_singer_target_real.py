@@ -174,6 +174,23 @@ def test_target_postgres_that_cannot_log_in(warehouse: Any, tmp_path: Path) -> N
     assert ask("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
 
 
+def test_the_other_variant_of_target_postgres(warehouse: Any, tmp_path: Path) -> None:
+    """A target that hands back only what it has of `bookmarks` while it goes on."""
+    ours, ask = warehouse
+    told = ours._spec.config
+    config = {k: told[k] for k in ("host", "port", "user", "default_target_schema")}
+    config |= {"dbname": told["database"], "primary_key_required": False, "batch_size_rows": 100}
+    spec = SingerTargetSpec(
+        target="target-postgres", variant="transferwise", config=config, path="other.duckdb"
+    )
+    destination = SingerTargetDestination(spec, tmp_path)
+    load(destination, "L1", MERGE, [resale(i) for i in range(250)])
+    load(destination, "L2", MERGE, [resale(i, town="NEW") for i in range(240, 260)])
+    assert ask("SELECT count(*), count(DISTINCT id), count(*) FILTER (WHERE town = 'NEW') FROM resale") == [
+        (260, 260, 20)
+    ]
+
+
 # ------------------------------------------------------------------------------- target-bigquery
 
 

@@ -1,9 +1,10 @@
 """Where plugins live on this machine: a virtual environment for each, made once and found again.
 
-Below `home` (`.penstock/plugins` of a project) each plugin has `<kind>/<name>/venv`. What was installed is
-noted in the environment as the last act of making it, so one that was left half-made is known, and made
-anew. The exact versions go to `plugins/<kind>/<name>.lock.txt` of the project, a constraints file that the
-next machine's installation obeys.
+Below `home` (`.penstock/plugins` of a project) each plugin has `<kind>/<name>/venv-<digest>`, the digest of
+what it is made from, so that two definitions of one name do not take each other's environment away while it
+is in use. What was installed is noted in the environment as the last act of making it, so one that was left
+half-made is known, and made anew. The exact versions go to `plugins/<kind>/<name>.lock.txt` of the project, a
+constraints file that the next machine's installation obeys.
 """
 
 from __future__ import annotations
@@ -92,13 +93,16 @@ def install(plugin: Plugin, home: Path, project: Path | None = None, wish: Wish 
     packages = _packages(plugin, root, wish.env)
     place = _place(plugin, home)
     wanted = _fingerprint(plugin, packages)
+    venv = _venv(place, wanted)
     with turn(place.with_name(place.name + ".lock"), f"`{plugin.name}`", wish.patience_s):
-        present = None if wish.force or wish.upgrade else _present(plugin, place / "venv", wanted)
+        if wish.force or wish.upgrade:
+            shutil.rmtree(place, ignore_errors=True)
+        present = _present(plugin, venv, wanted)
         if present is not None:
             return present
         lock = lock_file(plugin, root)
         kept = None if wish.upgrade or not _agrees(lock, wanted) else lock
-        return _make(plugin, place / "venv", packages, wanted, wish, kept, lock)
+        return _make(plugin, venv, packages, wanted, wish, kept, lock)
 
 
 def installed(plugin: Plugin, home: Path, project: Path | None = None) -> Installed | None:
@@ -110,11 +114,11 @@ def installed(plugin: Plugin, home: Path, project: Path | None = None) -> Instal
         except NotFoundError:
             return None
     wanted = _fingerprint(plugin, _packages(plugin, root, os.environ))
-    return _present(plugin, _place(plugin, home) / "venv", wanted)
+    return _present(plugin, _venv(_place(plugin, home), wanted), wanted)
 
 
 def uninstall(plugin: Plugin, home: Path) -> bool:
-    """Take the plugin's environment away; whether there was one. The lock file of versions stays."""
+    """Take the plugin's environments away; whether there was one. The lock file of versions stays."""
     place = _place(plugin, home)
     with turn(place.with_name(place.name + ".lock"), f"`{plugin.name}`", Wish().patience_s):
         there = place.is_dir()
@@ -125,6 +129,10 @@ def uninstall(plugin: Plugin, home: Path) -> bool:
 def _place(plugin: Plugin, home: Path) -> Path:
     """The plugin's folder, links resolved: an environment cannot be moved, so several may share one home."""
     return home.resolve() / plugin.kind.value / plugin.name
+
+
+def _venv(place: Path, wanted: str) -> Path:
+    return place / f"venv-{wanted[:10]}"
 
 
 def found(plugin: Plugin, root: Path) -> Installed:
