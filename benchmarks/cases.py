@@ -59,6 +59,8 @@ JOBS = {
         Job("penstock-tables", "nested", script="tables"),
         Job("dlt-tables", "nested", script="tables"),
         Job("penstock-flatten", prints=True),
+        Job("penstock-postgres", "resale"),
+        Job("ingestr-postgres", "resale"),
         Job("penstock-rest", flags=("penstock",), prints=True),
         Job("httpx-rest", flags=("httpx",), prints=True),
         *(
@@ -91,6 +93,8 @@ NOTES = {
     "dlt-rows": "a fifth of the rows, so compare by row; the object is columns, the list a child table",
     "penstock-rows": "the object is a struct, the list a list",
     "penstock-rows-flat": '`nesting="flatten"`: the object is columns, the list a child table',
+    "penstock-postgres": "landed as parquet, checked by four rules, kept in raw history",
+    "ingestr-postgres": "straight into the table",
     "penstock-rest": "a run, less one that loads the same records from a file",
     "httpx-rest": "a loop that asks for the pages and reads them, no more",
     "penstock-flatten": "flattening alone; the process does two further depths, and joins all back",
@@ -193,6 +197,15 @@ CASES = (
         "Nested rows, two lists and one of them nested, → flat tables",
         ("penstock-flatten",),
         (Bar("penstock-flatten", "printed", 100_000, at_least=True),),
+    ),
+    Case(
+        "postgres",
+        "A PostgreSQL table of resale prices → land → gate → raw_hist → DuckDB table",
+        ("penstock-postgres", "ingestr-postgres"),
+        (
+            Bar("penstock-postgres", "cpu_s", 1.0, "ingestr-postgres"),
+            Bar("penstock-postgres", "peak_mb", 400),
+        ),
     ),
     Case(
         "rest",

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmarks import resale
+
 PENSTOCK = str(Path(sys.executable).parent / "penstock")
 MADE = str(Path(__file__).with_name("python_rows.py"))
 BAD = ("malformed", "type", "null", "enum", "range", "pattern")
@@ -87,8 +89,11 @@ class Data:
     def __getitem__(self, name: str) -> DataSet:
         """The set `name`: clean, joined (as one file), flat or nested (parquet), bad, five (times as much).
 
-        Of `made` and `made_fifth` there are no files: a program makes the rows.
+        Of `made` and `made_fifth` there are no files: a program makes the rows. `resale` is a file with
+        the URL of a database, which runs as long as this process.
         """
+        if name == "resale":
+            return self._resale()
         folder, note = self.root / name, self.root / f"{name}.json"
         pattern = "*.parquet" if name in ("flat", "nested") else "*.jsonl"
         if not note.exists():
@@ -101,6 +106,13 @@ class Data:
                 os.utime(file, (time.time() - 60,) * 2)
             note.write_text(json.dumps(asdict(truth)))
         return DataSet(folder, pattern, Truth(**json.loads(note.read_text())))
+
+    def _resale(self) -> DataSet:
+        url, truth = resale.started(self.rows)
+        folder = self.root / "resale"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "resale.url").write_text(url)
+        return DataSet(folder, "*.url", Truth(*truth))
 
     def _generate(self, folder: Path, files: int, *options: str) -> None:
         counts = ("--rows", str(self.rows // self.files), "--files", str(files))

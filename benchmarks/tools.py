@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import resale
 from benchmarks.cases import Job
 from benchmarks.data import PENSTOCK, SUMS, DataSet, ask
 from benchmarks.peers import Installed
@@ -84,6 +85,8 @@ class Command:
         truth = self.data.truth
         want = [truth.rows, truth.sum_id, truth.sum_quantity]
         sums = SLING_SUMS if self.job.tool == "sling" and self.data.pattern == "*.jsonl" else SUMS
+        if self.data.pattern == "*.url":
+            sums = resale.SUMS
         try:
             found = ask(f"SELECT {sums} FROM {self._rows()}", self._attached())[0]
             if found == want and truth.bad:
@@ -111,6 +114,8 @@ class Command:
 
 
 def _project(job: Job, data: DataSet) -> str:
+    if data.pattern == "*.url":
+        return resale.project(data.files[0].read_text())
     columns = COLUMNS | (FLAT if data.pattern == "*.parquet" else NESTED)
     return PROJECT.format(
         destination=f"{{type: {job.target}, path: {'w.duckdb' if job.target == 'duckdb' else 'out'}}}",
@@ -157,8 +162,11 @@ def _dlt(job: Job, data: DataSet, folder: Path, peer: Installed) -> tuple[str, .
 def _ingestr(data: DataSet, folder: Path, peer: Installed) -> tuple[str, ...]:
     flat = data.pattern == "*.parquet"
     source = f"parquet://{data.folder}/*.parquet" if flat else f"jsonl://{data.files[0]}"
+    table = "events"
+    if data.pattern == "*.url":
+        source, table = data.files[0].read_text(), f"public.{resale.TABLE}"
     argv = (peer.program("ingestr"), "ingest", "--yes", "--progress", "log")
-    origin = ("--source-uri", source, "--source-table", "events")
+    origin = ("--source-uri", source, "--source-table", table)
     return (*argv, *origin, "--dest-uri", f"duckdb:///{folder}/w.duckdb", "--dest-table", "main.events")
 
 
