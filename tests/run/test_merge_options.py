@@ -89,3 +89,11 @@ def test_what_makes_no_sense(tmp_path: Path, write: str, said: str) -> None:
     with pytest.raises(ProjectError) as caught:
         penstock.open_session(tmp_path)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("word", ["source_filter", "destination_scope"])
+def test_a_condition_that_is_no_sql_is_found_before_a_run(tmp_path: Path, word: str) -> None:
+    table = f"{{write: merge, strategy: delete-insert, primary_key: id, {word}: 'id ='}}"
+    Mill(tmp_path, f"    tables: {{t: {table}}}\n")
+    with pytest.raises(ProjectError, match=f"`{word}` is not a SQL condition"):
+        penstock.open_session(tmp_path).check()

@@ -20,7 +20,7 @@ from penstock.project.loaded import LoadedProject
 from penstock.project.maker import MakerSpec
 from penstock.project.order import order_pipelines
 from penstock.project.singer_target import SingerTargetSpec
-from penstock.project.spec import Project
+from penstock.project.spec import Project, TableSpec
 from penstock.project.tables import destination_of, pipeline_of
 from penstock.report.facts import (
     Kept,
@@ -83,17 +83,16 @@ class Session:
         faults = []
         for name, pipeline in self.project.pipelines.items():
             for table, spec in pipeline.tables.items():
-                for number, expected in enumerate(spec.gate.expectations):
+                for keys, what, condition in _conditions(spec):
                     from penstock.gate.judge import fault_in
 
-                    if (fault := fault_in(expected.constraint)) is None:
+                    if (fault := fault_in(condition)) is None:
                         continue
-                    keys = ("pipelines", name, "tables", table, "gate", "expectations", number, "constraint")
                     faults.append(
                         ProjectError(
-                            f"the expectation `{expected.name}` is not a SQL condition: {fault}",
-                            where=self.loaded.where_of(keys),
-                            found=expected.constraint,
+                            f"{what} is not a SQL condition: {fault}",
+                            where=self.loaded.where_of(("pipelines", name, "tables", table, *keys)),
+                            found=condition,
                         )
                     )
         if faults:
@@ -247,9 +246,10 @@ class Session:
     def set_state(self, pipeline: str, state: str, observe: Observer, *, wait_s: float = 0) -> PipelineResult:
         """Put a state (JSON text) in the place of a pipeline's own. What waits is loaded before."""
         from penstock.app.asking import Stating
+        from penstock.app.blocks import BlockOptions
         from penstock.run.pipeline import run_pipeline
 
-        name = self._one(pipeline)
+        name = self._one(pipeline, BlockOptions(keep=True))
         with self._still(name, observe) as flow:
             stating = replace(flow, producer=Stating(state))
             return run_pipeline(stating, self._quiet(name), wait_s, runs=self._runs, command="state")
@@ -440,16 +440,18 @@ class Session:
         if any(name not in self.project.pipelines for name in pipelines) and self._has_plugins:
             from penstock.app.blocks import BlockOptions, with_pairs
 
-            options = replace(blocks or BlockOptions(), install=running)
+            options = blocks or BlockOptions()
+            if running:
+                options = replace(options, install=True, keep=True)
             self.loaded, pipelines = with_pairs(self.loaded, pipelines, options)
         order = order_pipelines(self.project)
         for name in pipelines:
             pipeline_of(self.project, name)
         return [name for name in order if not pipelines or name in pipelines]
 
-    def _one(self, name: str) -> str:
+    def _one(self, name: str, blocks: BlockOptions | None = None) -> str:
         """A pipeline whose source makes records, by name. Raises: UsageError for several, or for files."""
-        found = self._chosen([name])
+        found = self._chosen([name], blocks)
         if len(found) != 1 or not isinstance(self.project.pipelines[found[0]].source, MakerSpec):
             raise UsageError(
                 f"`{name}` keeps no state",
@@ -523,6 +525,17 @@ class Session:
         self._quiet(name).forget()  # if this is killed, the next run has something to finish
         with self._flow(name, observe) as flow:
             return work_on(flow, command, self._runs, work)
+
+
+def _conditions(spec: TableSpec) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    """The SQL conditions that a project states of a table: where, what each is, and its text."""
+    for number, expected in enumerate(spec.gate.expectations):
+        keys = ("gate", "expectations", number, "constraint")
+        yield keys, f"the expectation `{expected.name}`", expected.constraint
+    for word in ("source_filter", "destination_scope"):
+        condition = getattr(spec, word)
+        if condition is not None:
+            yield (word,), f"`{word}`", condition
 
 
 def _failure(runs: Sequence[RunRecord]) -> str | None:
