@@ -41,10 +41,11 @@ class BlockOptions:
 
     `full_refresh` asks taps for everything again: in place of what was loaded where the destination is one
     of ours, and beside it where it is a Singer target, as Meltano has it. `install` installs plugins that
-    are not, so that their settings are known.
+    are not, so that their settings are known; `keep` notes the pairs for commands that look at them later.
     """
 
     install: bool = False
+    keep: bool = False
     full_refresh: bool = False
     state_id_suffix: str | None = None
     state_strategy: str | None = None
@@ -93,7 +94,7 @@ def with_pairs(
             made[name], hidden = _pipeline(plugins, item, name, options)
             secrets |= hidden
         names.append(name)
-    if options.install:
+    if options.keep:
         _keep(loaded, pairs)
     if not made:
         return loaded, names
