@@ -75,9 +75,10 @@ def test_the_example_of_the_design(shop: Shop) -> None:
     assert shop.landed() == ["random_postcodes"]
 
 
-def test_exact_numbers_reach_the_table(shop: Shop) -> None:
+@pytest.mark.parametrize("land_as", ["jsonl", "jsonl.gz", "jsonl.zst"])
+def test_exact_numbers_reach_the_table(shop: Shop, land_as: str) -> None:
     shop.api.answers["/t"] = lambda _: Reply(b'[{"id":9007199254740993,"price":1.10},{"id":2,"price":0.3}]')
-    shop.write("tables: {t: {path: t, columns: {price: 'decimal(12,2)'}}}").loads()
+    shop.write(f"land_as: {land_as}\ntables: {{t: {{path: t, columns: {{price: 'decimal(12,2)'}}}}}}").loads()
     assert shop.sql("SELECT id, price::TEXT FROM t ORDER BY id") == [(2, "0.30"), (9007199254740993, "1.10")]
 
 

@@ -126,7 +126,8 @@ def found(api: Api) -> str:
 def test_pages_that_lead_on_are_found(api: Api, shape: Any, paginator: str) -> None:
     def answer(request: Any) -> Any:
         number = int(next(iter(request.params.values()), 1))
-        return {"data": [{"id": number}], **(shape(number + 1, api.url) if number < 3 else {})}
+        shown = shape(number + 1, api.url) if number < 3 else {}
+        return {"data": [{"id": number}], **shown}
 
     api.answers["/t"] = answer
     assert found(api) == paginator
@@ -201,3 +202,20 @@ def test_fields_of_the_parent_come_first(api: Api, row: bytes, line: str) -> Non
     api.answers["/c/1"] = lambda _: Reply(b"[" + row + b"]")
     tables = {"p": "p", "c": {"path": "c/{resources.p.id}", "include_from_parent": "id"}}
     assert fetch(api.url, tables=tables).lines["c"] == [line]
+
+
+def test_what_is_around_the_records_may_lead_on(api: Api) -> None:
+    def answer(request: Any) -> Any:
+        number = int(request.params.get("cursor", 1))
+        return {
+            "ok": True,
+            "data": {"items": [{"id": number}], "next_cursor": number + 1, "has_more": number < 3},
+        }
+
+    api.answers["/t"] = answer
+    assert found(api) == "cursor"
+
+
+def test_what_is_around_the_records_may_say_that_there_is_more(api: Api) -> None:
+    api.answers["/t"] = lambda _: {"data": {"items": [{"id": 1}], "total": 2}}
+    assert "1 records of 2" in str(get(api.url, tables={"t": "t"}).error)

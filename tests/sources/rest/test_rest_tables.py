@@ -306,3 +306,17 @@ def test_pages_in_a_body_with_values_of_the_parent(api: Api) -> None:
     }
     assert fetch(api.url, tables={"p": "p", "c": child}).ids("c") == [1, 2]
     assert api.asked[-1].body == b'{"p":12345678901234567890,"page":3}'
+
+
+def test_a_cursor_in_path_body_and_headers(api: Api) -> None:
+    api.answers["/since/5"] = lambda _: [{"at": 7}]
+    table = {
+        "path": "since/{incremental.last_value}",
+        "method": "POST",
+        "headers": {"X-Since": "from {incremental.start_value}"},
+        "json": {"range": ["{incremental.start_value}", "{incremental.end_value}"]},
+        "incremental": {"cursor_path": "at", "initial_value": 5, "end_value": 9},
+    }
+    assert fetch(api.url, tables={"t": table}).rows() == [{"at": 7}]
+    assert api.asked[0].headers["x-since"] == "from 5"
+    assert api.asked[0].json == {"range": [5, 9]}

@@ -5,9 +5,12 @@ Nothing is guessed where a wrong guess would lose records: then the project has 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from msgspec import Raw
+from msgspec.json import decode
 
 from penstock.errors import RefusedError
 from penstock.project.rest_pages import (
@@ -19,8 +22,8 @@ from penstock.project.rest_pages import (
     PagesSpec,
     SinglePageSpec,
 )
-from penstock.schema.jsonpath import MISSING, JsonPath, parse_path
-from penstock.sources.rest.answer import Answer, elements, fields, kind, whole
+from penstock.schema.jsonpath import MISSING, JsonPath, Step, parse_path
+from penstock.sources.rest.answer import Answer, elements, fields, kind, walk, whole
 from penstock.sources.rest.pages import links
 
 # Any throughout: values of answers
@@ -103,7 +106,7 @@ def _lists(object_: dict[str, Raw], place: str, depth: int = 0) -> list[str]:
         if name in listed and _of_objects(listed[name]):
             return [_below(place, name)]
     others = object_.keys() - listed.keys()
-    is_envelope = all(_norm(name) in ENVELOPE for name in others)
+    is_envelope = all(name.lower() in ENVELOPE for name in others)
     records = [name for name, items in listed.items() if items and _of_objects(items)]
     if is_envelope and records:
         return [_below(place, name) for name in records]
@@ -124,13 +127,48 @@ def _of_objects(items: list[Raw]) -> bool:
     return all(kind(item) == ord("{") for item in items[:3])
 
 
-def _norm(name: str) -> str:
-    return name.lower()
-
-
 def _below(place: str, name: str) -> str:
     plain = name.replace("_", "").isalnum()
     return f"{place}.{name}" if plain else f"{place}['{name}']"
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """An object of an answer that may say something of pages: the answer itself, or what is around the
+    records."""
+
+    place: str
+    values: dict[str, Raw]
+
+    def first(self, text: str) -> Any:
+        """The first value at a path from here, or `MISSING`."""
+        steps = _steps(text)
+        if steps[0] not in self.values:
+            return MISSING
+        return next((decode(raw) for raw in walk(self.values[str(steps[0])], steps[1:])), MISSING)
+
+    def path(self, text: str) -> str:
+        """A path from here as one from the top."""
+        return f"{self.place}{'' if text.startswith('[') else '.'}{text}"
+
+    def number(self, texts: tuple[str, ...]) -> tuple[str, int] | None:
+        """The first of some paths that leads to a number, and the number."""
+        for text in texts:
+            value = self.first(text)
+            if isinstance(value, int) and not isinstance(value, bool):
+                return text, value
+        return None
+
+    @property
+    def more(self) -> tuple[str, bool] | None:
+        """Where it says whether there is more, and what."""
+        found = ((text, self.first(text)) for text in MORE)
+        return next(((text, value) for text, value in found if isinstance(value, bool)), None)
+
+
+@cache
+def _steps(text: str) -> tuple[Step, ...]:
+    return parse_path(text).steps
 
 
 def pages(spec: AutoPagesSpec, answer: Answer, rows: int, records: JsonPath) -> PagesSpec:
@@ -141,43 +179,59 @@ def pages(spec: AutoPagesSpec, answer: Answer, rows: int, records: JsonPath) -> 
     said: dict[str, Any] = {"same_page": spec.same_page, "has_more_path": spec.has_more_path}
     if "next" in links(answer):
         return HeaderLinkSpec(type="header_link", **said)
-    if records.steps and kind(whole(answer.body)) == ord("{"):
-        found = _in_json(answer, said)
+    levels = _levels(answer, records)
+    for level in levels:
+        if level.more is not None and spec.has_more_path is None:
+            said["has_more_path"] = level.path(level.more[0])
+        found = _in_json(level, said)
         if found is not None:
             return found
-        _check_whole(answer, rows)
+    for level in levels:
+        _check_whole(level, rows)
     return SinglePageSpec(type="single_page")
 
 
-def _in_json(answer: Answer, said: dict[str, Any]) -> PagesSpec | None:
+def _levels(answer: Answer, records: JsonPath) -> list[_Level]:
+    """The answer, and the object that has the list of records in it."""
+    if not records.steps:
+        return []
+    body = whole(answer.body)
+    found = [_Level("$", fields(body))]
+    around = records.steps[:-1]
+    if around and all(isinstance(step, str) for step in around):
+        place = "$"
+        for step in around:
+            place = _below(place, str(step))
+        found += [_Level(place, fields(raw)) for raw in walk(body, around)]
+    return found
+
+
+def _in_json(level: _Level, said: dict[str, Any]) -> PagesSpec | None:
     for text in NEXT_LINKS:
-        value = answer.first(parse_path(text))
+        value = level.first(text)
         if isinstance(value, str) and value.startswith(("http://", "https://", "/", "?")):
-            return JsonLinkSpec(type="json_link", next_url_path=text, **said)
+            return JsonLinkSpec(type="json_link", next_url_path=level.path(text), **said)
     for text, param in CURSORS.items():
-        value = answer.first(parse_path(text))
+        value = level.first(text)
         if isinstance(value, str | int) and value not in ("", False, True):
-            return CursorPagesSpec(type="cursor", cursor_path=text, cursor_param=param, **said)
-    for text in PAGE_COUNTS:
-        value = answer.first(parse_path(text))
-        if isinstance(value, int) and not isinstance(value, bool) and value > 1:
-            current = _number(answer, CURRENT)
-            if current in (0, 1):
-                return PageNumberSpec(type="page_number", total_path=text, first=current, **said)
+            return CursorPagesSpec(type="cursor", cursor_path=level.path(text), cursor_param=param, **said)
+    count, current = level.number(PAGE_COUNTS), level.number(CURRENT)
+    if count is not None and count[1] > 1 and current is not None and current[1] in (0, 1):
+        path = level.path(count[0])
+        return PageNumberSpec(type="page_number", total_path=path, first=current[1], **said)
     return None
 
 
-def _check_whole(answer: Answer, rows: int) -> None:
+def _check_whole(level: _Level, rows: int) -> None:
     """Refuse a page that says that it is not all there is."""
-    more = next((v for text in MORE if (v := answer.first(parse_path(text))) is not MISSING), None)
-    total, count = _number(answer, TOTALS), _number(answer, PAGE_COUNTS)
+    total, count, more = level.number(TOTALS), level.number(PAGE_COUNTS), level.more
     found = None
-    if more is True:
+    if more is not None and more[1]:
         found = "it says that there is more"
-    elif count is not None and count > 1:
-        found = f"the first of {count:,} pages"
-    elif total is not None and total > rows > 0:
-        found = f"{rows:,} records of {total:,}"
+    elif count is not None and count[1] > 1:
+        found = f"the first of {count[1]:,} pages"
+    elif total is not None and total[1] > rows > 0:
+        found = f"{rows:,} records of {total[1]:,}"
     if found is not None:
         raise RefusedError(
             "there are further pages, and the answer does not show how to get there",
@@ -185,11 +239,3 @@ def _check_whole(answer: Answer, rows: int) -> None:
             hint="say it with `paginator`, such as `{type: page_number}` or `{type: offset, limit: 100}`; "
             "`single_page` if this page is all",
         )
-
-
-def _number(answer: Answer, paths: tuple[str, ...]) -> int | None:
-    for text in paths:
-        value = answer.first(parse_path(text))
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
-    return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 
@@ -47,8 +47,3 @@ def asked_for(header: str | None, now: float) -> float | None:
     except ValueError:
         return None
     return max(0.0, (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now) if at else None
-
-
-def stamp(seconds: float) -> str:
-    """Unix seconds as an instant that people can read."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
