@@ -61,6 +61,8 @@ class SqlCursorSpec(Spec):
     """Whether rows that have the end value belong to the range."""
     on_missing: Literal["raise", "include", "exclude"] = "raise"
     """What becomes of rows whose cursor is null."""
+    allow_external_schedulers: bool = False
+    """Whether PENSTOCK_INTERVAL_START and _END, or Airflow's data interval, say what range to read."""
 
 
 class SqlTableSpec(Spec):

@@ -65,6 +65,14 @@ def test_a_text_that_comes_late_loses_no_number(bench: Bench) -> None:
     assert bench.sql("SELECT id, n FROM t ORDER BY id") == stored
 
 
+def test_long_rows_come_a_few_at_a_time(tmp_path: Path) -> None:
+    url = lite(tmp_path, "CREATE TABLE t (id INTEGER PRIMARY KEY, b BLOB)")
+    with closing(sqlite3.connect(tmp_path / "s.db")) as connection, connection:
+        connection.executemany("INSERT INTO t VALUES (?, zeroblob(1000000))", [(n,) for n in range(130)])
+    blocks, _ = given(source(url, tmp_path))
+    assert [len(block.data) for block in blocks] == [100, 8, 8, 8, 6]  # type: ignore[arg-type]
+
+
 def test_bytes_among_texts_are_refused_by_name(bench: Bench) -> None:
     url = lite(bench.root, "CREATE TABLE t (a TEXT); INSERT INTO t VALUES ('x'), (x'ff')")
     error = bench.refuses(url)

@@ -254,6 +254,25 @@ def test_a_cursor_without_a_value_is_refused_unless_said_otherwise(bench: Bench,
     assert "`t`" in bench.refuses(url, tables={"t": {"incremental": "n"}})
 
 
+@pytest.mark.parametrize("kind", ["timestamptz", "date"])
+def test_a_scheduler_says_what_range_to_read(
+    postgres_url: Url, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    url = postgres_url()
+    do(url, f"""
+        CREATE TABLE t (id int, day {kind});
+        INSERT INTO t SELECT n, date '2024-01-01' + n FROM generate_series(0, 9) n
+    """)  # fmt: skip
+    monkeypatch.setenv("PENSTOCK_INTERVAL_START", "2024-01-03T00:00:00Z")
+    monkeypatch.setenv("PENSTOCK_INTERVAL_END", "2024-01-05T00:00:00Z")
+    cursor = {"cursor": "day", "allow_external_schedulers": True}
+    made = source(url, tmp_path, tables={"t": {"incremental": cursor}})
+    kept = '{"tables": {"t": {"column": "day", "cursor": {"key": null, "last_value": 1, "seen": ""}}}}'
+    blocks, checkpoints = given(made, kept)
+    assert [r["id"] for b in blocks for r in b.data.to_pylist()] == [2, 3]  # type: ignore[union-attr]
+    assert json.loads(checkpoints[-1].state or "") == json.loads(kept)
+
+
 # ------------------------------------------------------------------------- whole, and in parts
 
 

@@ -21,6 +21,7 @@ from penstock.schema.arrow import to_arrow
 from penstock.schema.types import DataType, Decimal
 from penstock.sources.sql import faults
 from penstock.sources.sql.address import Address
+from penstock.sources.sql.dynamic import Pace
 from penstock.sources.sql.literals import number_or_text, text
 from penstock.sources.sql.relation import Field, Found, How, Query, Relation
 
@@ -100,12 +101,11 @@ class AlchemyServer:
         """Chunks of rows."""
         with self._telling(query.table, query.own_sql):
             found = self._execute(query.sql)
-            names = [f.name for f in query.fields]
-            for chunk in found.partitions(query.rows):
+            names, pace = [f.name for f in query.fields], Pace(query.rows)
+            while chunk := found.fetchmany(pace.rows):
                 columns = zip(query.fields, zip(*chunk, strict=True), strict=True)
-                yield pa.RecordBatch.from_arrays(
-                    [_array(query.table, f, values) for f, values in columns], names=names
-                )
+                arrays = [_array(query.table, f, values) for f, values in columns]
+                yield pace.after(pa.RecordBatch.from_arrays(arrays, names=names))
 
     def close(self) -> None:
         """Close the connection."""
@@ -194,7 +194,7 @@ def _array(table: str, field: Field, values: Sequence[Any]) -> Any:
     if field.how is How.SEEN:
         return pa.array([_spelt(value) for value in values], pa.string())
     if field.kind == t.BINARY:
-        return pa.array([None if v is None else bytes(v) for v in values], pa.binary())
+        return pa.array([v.encode() if isinstance(v, str) else v for v in values], pa.binary())
     texts = field.how is How.TEXT or any(isinstance(value, str) for value in values)
     if not texts:
         try:

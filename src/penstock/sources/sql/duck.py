@@ -20,6 +20,7 @@ from penstock.sources.sql.address import Address
 from penstock.sources.sql.literals import quoted, spelt, text
 from penstock.sources.sql.relation import Field, Found, How, Query, Relation
 
+MOST_ROWS = 16_384  # DuckDB gathers so many before it gives any, however long they are
 _RELATIONS = """
 SELECT c.schema_name, c.table_name, t.table_name IS NULL AS is_view, coalesce(t.comment, v.comment),
        c.column_name, c.is_nullable, c.data_type, c.comment, k.constraint_column_names
@@ -102,7 +103,7 @@ class DuckServer:
     def batches(self, query: Query) -> Iterator[pa.RecordBatch]:
         """The rows as Arrow."""
         with self._telling(query.table, query.own_sql):
-            reader = self._connection.sql(query.sql).to_arrow_reader(query.rows)
+            reader = self._connection.sql(query.sql).to_arrow_reader(min(query.rows, MOST_ROWS))
             yield from reader
 
     def close(self) -> None:

@@ -14,6 +14,21 @@ from penstock.schema.types import DataType
 from penstock.sources.sql.relation import Field, How
 
 _EXACT = 1 << 53
+FIRST_ROWS, CHUNK_BYTES = 100, 8 << 20
+
+
+class Pace:
+    """How many rows to ask for at a time: up to `most`, fewer if they are long. The first are few."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.rows = min(most, FIRST_ROWS)
+
+    def after(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The batch itself, whose size tells how many rows the next may have."""
+        row_bytes = max(batch.nbytes / max(batch.num_rows, 1), 1)
+        self.rows = max(1, min(self.most, int(CHUNK_BYTES / row_bytes)))
+        return batch
 
 
 class Seen:

@@ -22,6 +22,7 @@ from penstock.schema.arrow import to_arrow
 from penstock.schema.types import DataType, Decimal, Kind, Scalar
 from penstock.sources.sql import faults
 from penstock.sources.sql.address import Address
+from penstock.sources.sql.dynamic import Pace
 from penstock.sources.sql.literals import number_or_text, spelt, text
 from penstock.sources.sql.relation import Field, Found, How, Query, Relation
 
@@ -130,12 +131,11 @@ class MySQLServer:
         """Chunks of rows as the connection brings them."""
         with self._telling(query.table, query.own_sql), self._connection.cursor() as cursor:
             cursor.execute(query.sql)
-            while chunk := cursor.fetchmany(query.rows):
-                columns = [
-                    _array(f, values)
-                    for f, values in zip(query.fields, zip(*chunk, strict=True), strict=True)
-                ]
-                yield pa.RecordBatch.from_arrays(columns, names=[f.name for f in query.fields])
+            names, pace = [f.name for f in query.fields], Pace(query.rows)
+            while chunk := cursor.fetchmany(pace.rows):
+                columns = zip(query.fields, zip(*chunk, strict=True), strict=True)
+                arrays = [_array(query.table, f, values) for f, values in columns]
+                yield pace.after(pa.RecordBatch.from_arrays(arrays, names=names))
 
     def close(self) -> None:
         """Close the connection, whether or not all was read."""
@@ -239,12 +239,16 @@ _BLOBS = (
 )  # fmt: skip
 
 
-def _array(field: Field, values: Sequence[Any]) -> Any:  # Any: pyarrow is untyped
+def _array(table: str, field: Field, values: Sequence[Any]) -> Any:  # Any: pyarrow is untyped
     """A column as the server printed it; numbers in their type already."""
     if field.kind == t.BINARY:
         return pa.array(values, pa.binary())
     if any(isinstance(value, bytes) for value in values):  # a text in no character set of its own
-        values = [v.decode("utf-8", "strict") if isinstance(v, bytes) else v for v in values]
+        try:
+            values = [v.decode() if isinstance(v, bytes) else v for v in values]
+        except UnicodeDecodeError as error:
+            found = f"a `{field.native}`: {error.reason}"
+            raise faults.refuse_value(table, field.name, "what is no UTF-8 text", found) from error
     printed = pa.array(values, pa.string())
     return printed.cast(to_arrow(field.kind)) if field.how is How.PLAIN else printed
 

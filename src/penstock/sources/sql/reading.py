@@ -76,7 +76,8 @@ class Reading:
                 expected="a number, a date, an instant or plain text",
                 hint=f"read it as a number of a known scale: `types: {{{said.cursor}: 'decimal(38,6)'}}`",
             )
-        made: Incremental[Any] = Incremental(
+        kind = _python(field.kind, said.initial_value)
+        made: Incremental[Any] = Incremental[kind](  # type: ignore[valid-type]  # it is asked for at run time
             said.cursor,
             initial_value=bound(said.initial_value, field),
             end_value=bound(said.end_value, field),
@@ -86,9 +87,10 @@ class Reading:
             lag=said.lag,
             range_start=said.range_start,
             range_end=said.range_end,
+            allow_external_schedulers=said.allow_external_schedulers,
         )
         memory = self.progress.cursor(job.name, said.cursor) if said.end_value is None else {}
-        return made.bind(job.name, memory, job.key, environ={})
+        return made.bind(job.name, memory, job.key)
 
     def _query(self) -> Query:
         asked = self.cursor.predicate() if self.cursor is not None else None
@@ -164,6 +166,19 @@ def bound(said: str | float | None, field: Field) -> object:
             expected=f"a {field.kind}",
             hint="ISO text for dates and instants, such as '2024-01-31T00:00:00Z'",
         ) from error
+
+
+def _python(kind: DataType, said: object) -> type:
+    """The type of Python that values of a cursor have."""
+    if isinstance(kind, Timestamp):
+        return datetime
+    if isinstance(kind, Decimal):
+        return Exact
+    if t.is_integer(kind):
+        return int
+    if t.is_float(kind):
+        return float
+    return date if kind == t.DATE else type(said) if said is not None else str
 
 
 def _value(said: str | float, kind: DataType) -> object:

@@ -15,7 +15,7 @@ from penstock.schema import types as t
 from penstock.schema.types import DataType
 from penstock.sources.sql import faults
 from penstock.sources.sql.address import Address
-from penstock.sources.sql.dynamic import Seen
+from penstock.sources.sql.dynamic import Pace, Seen
 from penstock.sources.sql.literals import number_or_text, quoted
 from penstock.sources.sql.relation import Field, Found, How, Query, Relation
 
@@ -74,11 +74,11 @@ class SQLiteServer:
 
     def batches(self, query: Query) -> Iterator[pa.RecordBatch]:
         """Chunks of rows, each column in the type that holds its values so far."""
-        seen = Seen(query.fields)
+        seen, pace = Seen(query.fields), Pace(query.rows)
         with self._telling(query.table, query.own_sql):
             cursor = self._connection.execute(query.sql)
-            while chunk := cursor.fetchmany(query.rows):
-                yield seen.batch(chunk)
+            while chunk := cursor.fetchmany(pace.rows):
+                yield pace.after(seen.batch(chunk))
 
     def close(self) -> None:
         """Close the file."""
