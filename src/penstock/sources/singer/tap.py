@@ -151,12 +151,16 @@ def plugin_of(spec: SingerSpec, root: Path) -> Plugin:
 
 def _named(spec: SingerSpec, tap: str) -> Plugin:
     """A definition that is known, or that of a package, or of a command on the PATH."""
-    if spec.variant is not None or (spec.pip_url is None and variants(tap, PluginKind.EXTRACTORS)):
-        return known(tap, PluginKind.EXTRACTORS, spec.variant)
+    kind = PluginKind.EXTRACTORS
+    if spec.pip_url is not None or spec.executable is not None:
+        same = (p for p in variants(tap, kind) if p.pip_url == spec.pip_url or p.variant == spec.variant)
+        return next(same, Plugin(tap, kind))
+    if spec.variant is not None or variants(tap, kind):
+        return known(tap, kind, spec.variant)
     if _REQUIREMENT.search(tap):
         name = re.split(r"[=<>@\[ ]", tap.rpartition("/")[2])[0].removesuffix(".git")
-        return Plugin(name, PluginKind.EXTRACTORS, pip_url=tap)
-    return Plugin(tap, PluginKind.EXTRACTORS)
+        return Plugin(name, kind, pip_url=tap)
+    return Plugin(tap, kind)
 
 
 def _is_program(tap: str, root: Path) -> bool:
