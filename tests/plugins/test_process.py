@@ -104,10 +104,14 @@ def test_children_of_the_plugin_go_with_it(how: str) -> None:
 
 
 def test_nothing_outlives_us(tmp_path: Path) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "config.json").write_text("{}")
     code = (
         "import sys, time\n"
+        "from pathlib import Path\n"
         "from penstock.plugins.process import start\n"
-        f"running = start([sys.executable, '-c', {DEAF!r}])\n"
+        f"running = start([sys.executable, '-c', {DEAF!r}], private=Path({str(secrets)!r}))\n"
         "running.stdout.readline()\n"
         "print(running.pid, flush=True)\n"
         "time.sleep(600)\n"
@@ -118,6 +122,10 @@ def test_nothing_outlives_us(tmp_path: Path) -> None:
         assert is_alive(plugin)
         parent.kill()
     wait_until_gone(plugin)
+    until = time.monotonic() + 10
+    while secrets.exists():
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def test_wait_may_run_out_of_time() -> None:

@@ -65,7 +65,7 @@ def discover(
     """
     with private_folder() as folder:
         arguments = [*hand(folder, config), "--discover"]
-        answer = _ask(installed, arguments, env=env, cwd=cwd, say=say, timeout_s=timeout_s)
+        answer = _ask(installed, arguments, env=env, cwd=cwd, say=say, timeout_s=timeout_s, private=folder)
     found = _object_in(answer.stdout) if answer.exit_code == 0 else None
     if found is None or not isinstance(found.get("streams"), list):
         raise failed(installed, "could not say what it can read", answer.exit_code, answer.last_lines)
@@ -90,8 +90,8 @@ def test(
     """
     with private_folder() as folder:
         given = hand(folder, config, plugin=installed.plugin, catalog=catalog, state=state)
-        command = [*installed.command, *given]
-        with start(command, env={**installed.env, **(env or {})}, cwd=cwd, on_stderr=say) as running:
+        command, added = [*installed.command, *given], {**installed.env, **(env or {})}
+        with start(command, env=added, cwd=cwd, on_stderr=say, private=folder) as running:
             works, late = _first_record(running, timeout_s)
             if works:
                 return
@@ -167,10 +167,11 @@ def _ask(
     cwd: Path | None = None,
     say: Say = None,
     timeout_s: float,
+    private: Path | None = None,
 ) -> Answer:
     """All that a plugin prints, once it has ended. Raises: OutsideError after `timeout_s`."""
-    command = [*installed.command, *arguments]
-    with start(command, env={**installed.env, **(env or {})}, cwd=cwd, on_stderr=say) as running:
+    command, added = [*installed.command, *arguments], {**installed.env, **(env or {})}
+    with start(command, env=added, cwd=cwd, on_stderr=say, private=private) as running:
         assert running.stdout is not None
         with _Deadline(running, timeout_s) as deadline:
             printed = running.stdout.read()

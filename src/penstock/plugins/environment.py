@@ -105,15 +105,20 @@ def install(plugin: Plugin, home: Path, project: Path | None = None, wish: Wish 
         return _make(plugin, venv, packages, wanted, wish, kept, lock)
 
 
-def installed(plugin: Plugin, home: Path, project: Path | None = None) -> Installed | None:
-    """The plugin if it is installed as its definition wants it, else None. Nothing is installed."""
+def installed(
+    plugin: Plugin, home: Path, project: Path | None = None, env: Mapping[str, str] | None = None
+) -> Installed | None:
+    """The plugin if it is installed as its definition wants it, else None. Nothing is installed.
+
+    `env` fills `$NAME` in a `pip_url`, as a `Wish` does.
+    """
     root = project or home.parent.parent
     if plugin.pip_url is None:
         try:
             return found(plugin, root)
         except NotFoundError:
             return None
-    wanted = _fingerprint(plugin, _packages(plugin, root, os.environ))
+    wanted = _fingerprint(plugin, _packages(plugin, root, env or {}))
     return _present(plugin, _venv(_place(plugin, home), wanted), wanted)
 
 

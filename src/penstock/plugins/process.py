@@ -28,14 +28,18 @@ _PIPE_BYTES = 1 << 20
 _STREAM_GRACE_S = 5.0
 _FOREIGN = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "PYTHONSTARTUP", "__PYVENV_LAUNCHER__")
 # without `--`, which the `kill` of some shells takes for a number
-_WATCH = 'read -r said && exit 0; kill -TERM "-$1"; sleep 2; kill -KILL "-$1"'
+_WATCH = 'read -r said && exit 0; kill -TERM "-$1"; sleep 2; kill -KILL "-$1"; [ -z "$2" ] || rm -rf "$2"'
 
 
 class Running:
     """A process that was started. Leaving it as a context manager stops it."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], name: str, on_stderr: Callable[[str], None] | None
+        self,
+        process: subprocess.Popen[bytes],
+        name: str,
+        on_stderr: Callable[[str], None] | None,
+        private: Path | None = None,
     ) -> None:
         self._process = process
         self.name = name
@@ -47,7 +51,7 @@ class Running:
         self._fault: BaseException | None = None
         self._ended = False
         try:
-            self._watcher = _watch(process.pid)
+            self._watcher = _watch(process.pid, private)
         except OSError:
             process.kill()
             process.wait()
@@ -152,12 +156,14 @@ def start(
     stdin: int | IO[bytes] | None = None,
     stdout: int | IO[bytes] = PIPE,
     on_stderr: Callable[[str], None] | None = None,
+    private: Path | None = None,
 ) -> Running:
     """Start a program in a process group of its own.
 
     `env` is added to the environment of this process, without what would lead a Python of another
     virtual environment astray. `stdin` is nothing unless it is `PIPE` or a file. `on_stderr` is called
-    with every line, on a thread of its own.
+    with every line, on a thread of its own. `private` is a folder of secrets that is removed if this
+    process dies before it can do so itself.
     Raises: NotFoundError for a program that is not there; OutsideError for one that cannot be started.
     """
     words = [str(word) for word in command]
@@ -184,13 +190,13 @@ def start(
         raise OutsideError(
             f"`{name}` could not be started", where=words[0], found=error.strerror, hint=hint
         ) from error
-    return Running(process, name, on_stderr)
+    return Running(process, name, on_stderr, private)
 
 
-def _watch(group: int) -> subprocess.Popen[bytes]:
+def _watch(group: int, private: Path | None) -> subprocess.Popen[bytes]:
     """A shell that ends a process group when the only other end of its stdin is gone."""
     return subprocess.Popen(
-        ["/bin/sh", "-c", _WATCH, "watch", str(group)],
+        ["/bin/sh", "-c", _WATCH, "watch", str(group), str(private or "")],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

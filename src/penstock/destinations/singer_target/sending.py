@@ -50,7 +50,9 @@ class Delivery:
         try:
             command = [*self._target.installed.command, *hand(folder, self._target.config)]
             root, env = self._target.root, self._target.env
-            self._running = start(command, env=env, cwd=root, stdin=PIPE, on_stderr=self._heard)
+            self._running = start(
+                command, env=env, cwd=root, stdin=PIPE, on_stderr=self._heard, private=folder
+            )
         except BaseException:
             self._folder.__exit__(None, None, None)
             raise
