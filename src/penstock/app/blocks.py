@@ -196,11 +196,9 @@ def _pair_named(loaded: LoadedProject, name: str) -> Pair | None:
     """The pair whose pipeline is called so, or None."""
     loaders = {p.name for p in loaded.project.plugins.of(PluginKind.LOADERS)}
     prefix = _prefix(loaded)
-    if not name.startswith(prefix):
-        return None
-    if name in (kept := _kept(loaded)):
-        return kept[name]
     name = name.removeprefix(prefix)
+    if prefix + name in (kept := _kept(loaded)):
+        return kept[prefix + name]
     for plugin in loaded.project.plugins.of(PluginKind.EXTRACTORS):
         rest = name.removeprefix(plugin.name + _BETWEEN)
         for sink in (*loaders, OWN, *_DEFAULT_PATHS) if rest != name else ():

@@ -38,8 +38,8 @@ class Writer:
     @property
     def main_file(self) -> str:
         """The name of the project file."""
-        root = self.plugins.root
-        return next((n for n in (*PROJECT_FILES, MELTANO_FILE) if (root / n).is_file()), PROJECT_FILES[0])
+        names = (MELTANO_FILE,) if self.plugins.expands else PROJECT_FILES
+        return next((name for name in names if (self.plugins.root / name).is_file()), names[0])
 
     # ---------------------------------------------------------------------------- plugins
 

@@ -15,7 +15,6 @@ from penstock.app.writing import write_whole
 from penstock.errors import NotFoundError, ProjectError
 from penstock.project.load import DOTENV
 from penstock.project.loaded import LoadedProject
-from penstock.project.meltano import MELTANO_FILE
 from penstock.project.plugins import PluginSpec, find_plugin, lineage
 from penstock.project.variables import parse_dotenv, redact
 from penstock.singer.bundled import known
@@ -93,10 +92,10 @@ class Plugins:
         path = self.root / DOTENV
         return parse_dotenv(path.read_text("utf-8")) if path.is_file() else {}
 
-    @cached_property
+    @property
     def expands(self) -> bool:
         """Whether settings hold `$NAME` still, as those of a `meltano.yml` do."""
-        return (self.root / MELTANO_FILE).is_file() and self.loaded.positions.tree.at.file == MELTANO_FILE
+        return self.loaded.late
 
     def redact(self, text: str) -> str:
         """`text` with the secrets of the project and of all plugins' settings masked."""

@@ -24,7 +24,7 @@ class LoadedProject:
 
     `metadata` holds the tables of the metadata files by their path as the project writes it,
     `digest` changes whenever a file, the environment or a variable does. `notes` say what of the files
-    was left out.
+    was left out. `late` says that settings of plugins hold `$NAME` still, as in a `meltano.yml`.
     """
 
     project: Project
@@ -33,6 +33,7 @@ class LoadedProject:
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     metadata: Mapping[str, Table] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
+    late: bool = False
 
     def where_of(self, path: Path) -> str:
         """The place of a value for people: `penstock.yml:31 (pipelines.open_data)`."""

@@ -86,7 +86,7 @@ def parse_meltano(
     raise_all(check_project(project, positions.where), f"`{MELTANO_FILE}`", frozenset())
     said = json.dumps([sorted(files.items()), environment, project.model_dump_json()])
     digest = hashlib.sha256(said.encode()).hexdigest()
-    return LoadedProject(project, positions, digest, notes=tuple(dict.fromkeys(notes)))
+    return LoadedProject(project, positions, digest, notes=tuple(dict.fromkeys(notes)), late=True)
 
 
 def _default(base: Node) -> str | None:
