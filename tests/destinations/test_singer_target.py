@@ -21,6 +21,7 @@ from penstock.destinations.singer_target.target import plugin_of, resolved_for
 from penstock.errors import NotFoundError, OutsideError, ProjectError, RefusedError, UncertainError
 from penstock.ledger import LOAD_ID, Facts
 from penstock.ports import Batches
+from penstock.project.load import make_project
 from penstock.project.singer_target import SingerTargetSpec
 from penstock.schema import types as t
 from penstock.schema.arrow import arrow_schema
@@ -376,3 +377,23 @@ def test_settings_come_from_the_environment_too(
     spec = SingerTargetSpec(target="target-jsonl")
     found: Mapping[str, Any] = resolved_for(plugin_of(spec, tmp_path), spec, tmp_path).config()
     assert found == {"destination_path": "output", "do_timestamp_file": True, "custom_name": "mine"}
+
+
+@pytest.mark.parametrize(
+    "destination",
+    [
+        "singer_target://target-jsonl",
+        {"singer_target": "target-jsonl"},
+        {"type": "singer_target", "target": "target-jsonl"},
+    ],
+)
+def test_ways_to_name_a_target(tmp_path: Path, destination: object) -> None:
+    said = {"name": "p", "destination": destination}
+    spec = make_project(said, tmp_path, "here").project.destination
+    assert isinstance(spec, SingerTargetSpec)
+    assert (spec.target, spec.path) == ("target-jsonl", ".penstock/targets/target-jsonl.duckdb")
+
+
+def test_ledgers_are_called_after_their_targets() -> None:
+    assert SingerTargetSpec(target="./targets/mine.py").path == ".penstock/targets/mine.py.duckdb"
+    assert SingerTargetSpec(target="target-jsonl", path="x.duckdb").path == "x.duckdb"
