@@ -27,6 +27,7 @@ from penstock.schema.disposition import WriteMode
 from penstock.schema.types import Decimal, List
 from penstock.testing.destination import APPEND, MERGE, REPLACE, batches, commit_of, file_of, table
 from servers.postgres import postgres, postgres_url  # noqa: F401
+from servers.resale import TABLE, fill
 from singer_plugins import plugin_home, share  # noqa: F401
 
 pytestmark = pytest.mark.slow
@@ -189,6 +190,48 @@ def test_the_other_variant_of_target_postgres(warehouse: Any, tmp_path: Path) ->
     assert ask("SELECT count(*), count(DISTINCT id), count(*) FILTER (WHERE town = 'NEW') FROM resale") == [
         (260, 260, 20)
     ]
+
+
+def test_from_a_tap_to_a_target(
+    warehouse: Any,
+    tmp_path: Path,
+    postgres_url: Callable[..., str],  # noqa: F811
+) -> None:
+    """tap-postgres to target-postgres, with everything of ours in between; the second run brings the news."""
+    destination, ask = warehouse
+    url = postgres_url()
+    parts, config = urlsplit(url), destination._spec.config
+    tap = {
+        "host": parts.hostname,
+        "port": parts.port,
+        "user": parts.username,
+        "password": parts.password,
+        "database": parts.path.lstrip("/"),
+        "filter_schemas": ["public"],
+    }
+    source = {"type": "singer", "tap": "tap-postgres", "config": tap, "names": {f"public-{TABLE}": "resale"}}
+    metadata = {f"public-{TABLE}": {"replication-method": "INCREMENTAL", "replication-key": "id"}}
+    project = {
+        "name": "p",
+        "destination": {"type": "singer_target", "target": "target-postgres", "config": config},
+        "pipelines": {
+            "homes": {
+                "source": source | {"metadata": metadata},
+                "tables": {"resale": {"write": "merge", "primary_key": "id"}},
+            }
+        },
+    }
+    (tmp_path / "penstock.yml").write_text(json.dumps(project))
+    command = [sys.executable, "-m", "penstock", "run"]
+    columns = "id, month, town, floor_area_sqm, resale_price"
+    for first, last in ((1, 300), (301, 350)):
+        fill(url, last + 1 - first, first)
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        with psycopg.connect(url) as connection:
+            expected = connection.execute(f"SELECT {columns} FROM {TABLE} ORDER BY id").fetchall()  # type: ignore[arg-type]
+        assert len(expected) == last
+        assert ask(f"SELECT {columns} FROM resale ORDER BY id") == expected
 
 
 # ------------------------------------------------------------------------------- target-bigquery
