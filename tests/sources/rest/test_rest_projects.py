@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 import penstock
 from penstock.errors import ProjectError
 from penstock.ledger import Refresh
+from penstock.project.json_schema import json_schema
 from penstock.report.facts import PipelineResult, Status
 from servers.rest_api import Api, Reply, paged
 
@@ -180,6 +183,33 @@ def test_projects_that_are_wrong(shop: Shop, source: str, said: str) -> None:
         shop.run()
     assert said in str(caught.value)
     assert "penstock.yml:" in str(caught.value)
+
+
+FORMS: list[dict[str, Any]] = [
+    {"tables": {"t": "path/of/t"}},
+    {"tables": {"t": {"path": "t", "paginator": "header_link", "records": "data.items", "repeat": 1000}}},
+    {"tables": {"t": {"path": "t", "paginator": {"type": "offset", "limit": "${LIMIT:-100}"}}}},
+    {"tables": {"t": {"path": "t", "json": {"a": [1, None]}, "params": {"x": [1, 2], "y": None}}}},
+    {
+        "tables": {
+            "t": {"path": "t", "include_from_parent": ["a"], "params": {"q": "{resources.u.a}"}},
+            "u": "u",
+        }
+    },
+    {"tables": {"t": {"path": "t", "incremental": {"cursor_path": "at", "initial_value": "2026-01-01"}}}},
+    {"tables": {"t": "t"}, "auth": {"type": "bearer", "token": "x"}, "rate_limit": 2.5},
+    {"tables": {"t": "t"}, "auth": {"type": "api_key", "api_key": "x"}, "hosts": "example.org:443"},
+    {"tables": {"t": "t"}, "responses": [{"status": 404, "action": "ignore"}], "retry": {"status": [500]}},
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_editors_and_penstock_agree(tmp_path: Path, form: dict[str, Any]) -> None:
+    source = {"type": "rest_api", "base_url": "https://api.example", **form}
+    project = {"name": "p", "destination": "duckdb:///w.duckdb", "pipelines": {"p": {"source": source}}}
+    assert not [*Draft202012Validator(json_schema()).iter_errors(project)]
+    (tmp_path / "penstock.yml").write_text(json.dumps(project))
+    penstock.open_session(tmp_path)
 
 
 def test_a_base_that_is_no_url(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from rest_runs import QUICK, fetch, get, source
 
 from penstock.errors import OutsideError, PenstockError, RefusedError
+from penstock.sources.rest.pace import asked_for
 from servers.rest_api import Api, Reply, Request, paged
 
 ONE = [{"id": 1}]
@@ -263,3 +264,43 @@ def test_another_transport(api: Api) -> None:
     assert isinstance(block.data, Path)
     assert block.data.read_text() == '{"id":"https://api.example/t"}\n'
     list(producing)
+
+
+NOW = 1_790_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "7"}, 7),
+        ({"retry-after": "-7"}, 0),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after": format_datetime(datetime.fromtimestamp(NOW + 9, UTC), usegmt=True)}, 9),
+        ({"retry-after": format_datetime(datetime.fromtimestamp(NOW - 9, UTC), usegmt=True)}, 0),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(NOW) + 60)}, 60),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "60"}, 60),
+        ({"x-ratelimit-remaining": "1", "x-ratelimit-reset": "60"}, None),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "never"}, None),
+    ],
+)
+def test_how_long_to_wait(headers: dict[str, str], seconds: float | None) -> None:
+    assert asked_for(headers, NOW) == seconds
+
+
+def test_a_quota_that_is_used_up(api: Api) -> None:
+    """As GitHub has it: 403, and when the quota is renewed."""
+    used_up = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 1)}
+    after(api, Reply({"message": "API rate limit exceeded"}, 403, used_up))
+    assert fetch(api.url, tables={"t": "t"}).ids() == [1]
+    assert len(api.asked) == 2
+
+
+def test_secrets_at_the_edge_of_what_is_shown(api: Api) -> None:
+    secret = "s" * 40
+    after(api, Reply(b"x" * 280 + secret.encode(), 400))
+    error = error_of(api, auth={"type": "bearer", "token": secret})
+    assert "ss" not in str(error.found)
+    assert "x" * 280 in str(error.found)

@@ -11,7 +11,6 @@ import threading
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
 from urllib.parse import urlencode, urlsplit
 
 import httpx
@@ -28,7 +27,7 @@ from penstock.version import __version__
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MOST_REDIRECTS = 10
-SHOWN = 300  # characters of a body in a message
+SHOWN, READ_BYTES = 300, 1 << 13  # of a body in a message, in characters; and what is looked at for it
 HINTS = {
     400: "see what the body says about the parameters",
     401: "the credentials were not accepted: see `auth` of the source",
@@ -119,7 +118,7 @@ class Client:
             answer = self._send(question)
             fault = self._judge(answer, rules, question)
             if fault is None and not answer.ignored:
-                fault = _reading(answer, read)
+                fault = self._reading(answer, read)
             return fault or answer
 
         return self._until(once, question.address)
@@ -235,40 +234,41 @@ class Client:
         """
         status = answer.status
         rule = next((r for r in rules if _fits(r, answer)), None)
-        fault = _Fault(
-            f"the API answered with {status}",
-            self.excerpt(answer),
-            asked_for(answer.headers.get("retry-after"), self._clock()),
-            HINTS.get(status),
-        )
-        if rule is not None and rule.action == "ignore":
-            answer.ignored = True
+        action = rule.action if rule is not None else None
+        answer.ignored = action == "ignore" or (action is None and status == 204)
+        if answer.ignored or (action is None and 200 <= status < 300):
             return None
-        if rule is not None and rule.action == "retry":
+        asked_s = asked_for(answer.headers, self._clock())
+        fault = _Fault(f"the API answered with {status}", self.excerpt(answer), asked_s, HINTS.get(status))
+        limited = status == 403 and asked_s is not None
+        if action == "retry" or (action is None and (status in self._spec.retry.status or limited)):
             return fault
-        if rule is not None and rule.action == "fail":
-            raise self._error(
-                RefusedError, f"{fault.what}, which `responses` refuses", question.address, fault
-            )
-        if status in self._spec.retry.status:
-            return fault
-        if status == 204:
-            answer.ignored = True
-            return None
-        if not 200 <= status < 300:
-            self._refuse(question, fault)
-        return None
+        what = f"{fault.what}, which `responses` refuses" if action == "fail" else fault.what
+        raise self._error(RefusedError, what, question.address, fault)
 
-    def _refuse(self, question: Question, fault: _Fault) -> NoReturn:
-        raise self._error(RefusedError, fault.what, question.address, fault)
+    def _reading(self, answer: Answer, read: Callable[[Answer], None]) -> _Fault | None:
+        """What keeps an answer from being read."""
+        try:
+            answer.body = tidy(answer.body, _charset(answer.headers.get("content-type", "")))
+            read(answer)
+        except (msgspec.DecodeError, UnicodeDecodeError, LookupError) as error:
+            kind = answer.headers.get("content-type", "no type")
+            return _Fault(
+                "the API answered with what is not JSON",
+                f"{kind}: {self.excerpt(answer)} ({error})",
+                hint="see `base_url` and `path`: neither pages for people nor parts of answers are JSON",
+            )
+        return None
 
     def _error(self, kind: type[PenstockError], what: str, url: str, fault: _Fault) -> PenstockError:
         found = self._secrets.hide(fault.found) if fault.found else None
         return kind(what, where=self._secrets.url(url), found=found, hint=fault.hint)
 
     def excerpt(self, answer: Answer) -> str:
-        """The beginning of an answer's body, as people may see it."""
-        return self._secrets.hide(excerpt(answer))
+        """The beginning of an answer's body, on one line, as people may see it."""
+        text = self._secrets.hide(answer.body[:READ_BYTES].decode("utf-8", "replace"))
+        text = " ".join(text.split())
+        return text if len(text) <= SHOWN else text[:SHOWN] + "…"
 
     def shown(self, question: Question) -> str:
         """The address of a question, as people may see it."""
@@ -286,27 +286,6 @@ def _fits(rule: ResponseSpec, answer: Answer) -> bool:
     return (not rule.status or answer.status in rule.status) and (
         rule.content is None or rule.content.encode() in answer.body
     )
-
-
-def _reading(answer: Answer, read: Callable[[Answer], None]) -> _Fault | None:
-    """What keeps an answer from being read."""
-    try:
-        answer.body = tidy(answer.body, _charset(answer.headers.get("content-type", "")))
-        read(answer)
-    except (msgspec.DecodeError, UnicodeDecodeError, LookupError) as error:
-        kind = answer.headers.get("content-type", "no type")
-        return _Fault(
-            "the API answered with what is not JSON",
-            f"{kind}: {excerpt(answer)} ({error})",
-            hint="see `base_url` and `path`: pages for people, and answers that were cut off, are not JSON",
-        )
-    return None
-
-
-def excerpt(answer: Answer) -> str:
-    """The beginning of a body, on one line."""
-    text = " ".join(answer.body[: SHOWN * 4].decode("utf-8", "replace").split())
-    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
 
 
 def _charset(content_type: str) -> str | None:

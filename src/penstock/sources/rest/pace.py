@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+
+YEARS_S = 1e8  # a larger number of seconds is an instant, not a wait
 
 
 class Pace:
@@ -34,16 +37,30 @@ class Pace:
             self._next = max(self._next, self._clock() + seconds)
 
 
-def asked_for(header: str | None, now: float) -> float | None:
-    """The seconds that `Retry-After` asks for, as a number or a date; None if it says nothing."""
-    if header is None:
-        return None
+def asked_for(headers: Mapping[str, str], now: float) -> float | None:
+    """The seconds that an answer asks to wait for; None if it says nothing of it.
+
+    `Retry-After` has a number or a date, `X-RateLimit-Reset` an instant in Unix seconds or a number of
+    seconds, which counts once `X-RateLimit-Remaining` is 0. Source: RFC 9110; the API of GitHub.
+    """
+    said = headers.get("retry-after")
+    if said is None:
+        used_up = headers.get("x-ratelimit-remaining") == "0"
+        reset = _number(headers.get("x-ratelimit-reset")) if used_up else None
+        return None if reset is None else max(0.0, reset - now if reset > YEARS_S else reset)
+    seconds = _number(said)
+    if seconds is not None:
+        return max(0.0, seconds)
     try:
-        return max(0.0, float(header))
-    except ValueError:
-        pass  # then it is a date
-    try:
-        at = parsedate_to_datetime(header)
+        at = parsedate_to_datetime(said)
     except ValueError:
         return None
-    return max(0.0, (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now) if at else None
+    return max(0.0, (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        found = float(text or "")
+    except ValueError:
+        return None
+    return found if math.isfinite(found) else None
