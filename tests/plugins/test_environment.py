@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.errors import LockHeldError, NotFoundError, OutsideError, ProjectError, RefusedError
+from penstock.errors import LockHeldError, NotFoundError, OutsideError, ProjectError, RefusedError, StoreError
 from penstock.plugins.environment import NOTE, OLD_PARTS, Wish, install, installed, lock_file, uninstall
 from penstock.plugins.installer import Installer, Pip, Say, Uv, find_installer
 from penstock.plugins.turn import turn
@@ -132,6 +132,12 @@ def test_versions_are_written_down_and_obeyed(home: Path, tmp_path: Path) -> Non
     install(plugin("dist-x=2.0=tap-x"), home, wish=Wish(installer=offline))
     assert offline.asked[-1][1] is None  # it was written for another definition
     assert "dist-x==2.0" in lock.read_text()
+
+
+def test_place_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="no place to install `tap-x`"):
+        install(plugin(), tmp_path / "file" / "plugins", tmp_path, Wish(installer=Offline()))
 
 
 def test_uninstall(home: Path) -> None:

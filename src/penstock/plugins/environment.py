@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import distributions
 from pathlib import Path
 
-from penstock.errors import NotFoundError, ProjectError, RefusedError, suggest
+from penstock.errors import NotFoundError, ProjectError, RefusedError, StoreError, suggest
 from penstock.plugins.installer import Installer, find_installer
 from penstock.plugins.turn import turn
 from penstock.singer.definition import Plugin
@@ -84,7 +84,8 @@ def install(plugin: Plugin, home: Path, project: Path | None = None, wish: Wish 
     Installations of one plugin wait for each other. `project` is the folder that relative paths start
     from: the one that holds `.penstock`, if not given.
     Raises: OutsideError with the last lines of the installer; RefusedError when what was installed has
-    no such program; NotFoundError for a command that is not there; LockHeldError after `patience_s`.
+    no such program; NotFoundError for a command that is not there; LockHeldError after `patience_s`;
+    StoreError where nothing can be written.
     """
     wish = wish or Wish()
     root = project or home.parent.parent
@@ -94,15 +95,23 @@ def install(plugin: Plugin, home: Path, project: Path | None = None, wish: Wish 
     place = _place(plugin, home)
     wanted = _fingerprint(plugin, packages)
     venv = _venv(place, wanted)
-    with turn(place.with_name(place.name + ".lock"), f"`{plugin.name}`", wish.patience_s):
-        if wish.force or wish.upgrade:
-            shutil.rmtree(place, ignore_errors=True)
-        present = _present(plugin, venv, wanted)
-        if present is not None:
-            return present
-        lock = lock_file(plugin, root)
-        kept = None if wish.upgrade or not _agrees(lock, wanted) else lock
-        return _make(plugin, venv, packages, wanted, wish, kept, lock)
+    anew = wish.force or wish.upgrade
+    present = None if anew else _present(plugin, venv, wanted)
+    if present is not None:
+        return present
+    try:
+        with turn(place.with_name(place.name + ".lock"), f"`{plugin.name}`", wish.patience_s):
+            if anew:
+                shutil.rmtree(place, ignore_errors=True)
+            present = _present(plugin, venv, wanted)  # another process may have made it meanwhile
+            return present or _make(plugin, venv, packages, wanted, wish, lock_file(plugin, root))
+    except OSError as error:
+        raise StoreError(
+            f"there is no place to install `{plugin.name}`",
+            where=str(error.filename or place),
+            found=error.strerror or str(error),
+            hint="free some space there, or give this user write permission on the folder",
+        ) from error
 
 
 def installed(
@@ -177,10 +186,10 @@ def _make(
     packages: list[str],
     wanted: str,
     wish: Wish,
-    kept: Path | None,
     lock: Path,
 ) -> Installed:
     """Make the environment; whatever was there goes first, and the note comes last."""
+    kept = None if wish.upgrade or not _agrees(lock, wanted) else lock
     shutil.rmtree(venv, ignore_errors=True)
     venv.parent.mkdir(parents=True, exist_ok=True)
     installer = wish.installer or find_installer()
