@@ -12,6 +12,8 @@ import psycopg
 import pytest
 from sql_bench import Bench
 
+from servers.postgres import Postgres
+
 ROWS = 300
 _RANGE = {"smallint": 15, "integer": 31, "bigint": 63}
 
@@ -189,6 +191,24 @@ def test_what_no_type_holds_is_refused_by_name_and_can_be_read_as_text(
     with psycopg.connect(url) as connection:
         printed = connection.execute("SELECT odd::text FROM t ORDER BY id").fetchall()
     assert bench.sql("SELECT odd FROM t ORDER BY id") == printed
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_text_of_other_encodings(bench: Bench, postgres: Postgres, encoding: str) -> None:
+    name = f"in_{encoding.lower()}"
+    postgres.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0 LOCALE 'C'")
+    url = postgres.url(name)
+    with psycopg.connect(url, client_encoding="UTF8") as connection:
+        connection.execute("CREATE TABLE t (id int, w text)")
+        connection.execute("INSERT INTO t VALUES (1, 'Zürich')")
+    bench.loads(url)
+    assert bench.sql("SELECT w FROM t") == [("Zürich",)]
+    if encoding == "SQL_ASCII":
+        with psycopg.connect(url) as connection:
+            connection.execute("INSERT INTO t VALUES (2, E'Z\\xfcrich')")
+        assert "`t` holds text that is none" in bench.refuses(url)
+        bench.loads(url, tables={"u": {"table": "t", "types": {"w": "binary"}, "where": "id = 2"}})
+        assert bench.sql("SELECT w FROM u") == [(b"Z\xfcrich",)]
 
 
 def test_types_can_be_chosen(bench: Bench, postgres_url: Callable[[], str]) -> None:

@@ -31,6 +31,10 @@ NAN = "cannot convert NaN to bigint"
 _PASSING = re.compile(
     r"terminating connection|canceling statement|connection|shutting down|out of memory|deadlock"
 )
+_SETTINGS = (
+    "client_encoding = 'UTF8'", "TimeZone = 'UTC'", "IntervalStyle = 'postgres'", "DateStyle = 'ISO'",
+    "extra_float_digits = 1",
+)  # fmt: skip
 _LOGIN = ("password authentication failed", "no password supplied", "no pg_hba.conf entry")
 
 
@@ -52,10 +56,8 @@ class PostgresServer:
             raise faults.unreachable(address, said) from error
         with self._telling("the database"):
             self._execute(_SNAPSHOT if snapshot else _ORDINARY)
-            self._execute("SET LOCAL TimeZone = 'UTC'")
-            self._execute("SET LOCAL IntervalStyle = 'postgres'")
-            self._execute("SET LOCAL extra_float_digits = 1")
-            self._execute("SET LOCAL DateStyle = 'ISO'")
+            for setting in _SETTINGS:
+                self._execute(f"SET LOCAL {setting}")
 
     def relations(self, schemas: Sequence[str]) -> Found:
         """The tables, partitioned and foreign ones too, and views of some schemas."""
@@ -78,6 +80,8 @@ class PostgresServer:
             return found
         nested = kind == t.JSON or t.is_nested(kind)
         sql = f"to_jsonb({name})::text" if nested else f"{name}::text"
+        if kind == t.BINARY:
+            sql = f"convert_to({name}::text, getdatabaseencoding())"
         ordered = (kind == t.TEXT and found.kind == t.TEXT) or t.is_numeric(kind)
         return Field(
             found.name, kind, found.native, sql, How.TEXT, found.nullable, found.comment,
@@ -147,6 +151,8 @@ def told(
     state = error.sqlstate or ""
     if NAN in said:
         return _not_a_number(table, fields)
+    if state == "22021":
+        return _no_text(table, said)
     if state == "42501":
         return faults.denied(address, table, said)
     if state in ("42P01", "42703", "3F000"):
@@ -161,6 +167,8 @@ def told_late(address: Address, table: str, text: str, fields: Sequence[Field]) 
     said = _server_said(text)
     if NAN in said:
         return _not_a_number(table, fields)
+    if "invalid byte sequence" in said:
+        return _no_text(table, said)
     if "ERROR:" in said and not _PASSING.search(said):
         return faults.wrong_sql(address, table, said)
     return faults.failed(address, table, said)
@@ -172,6 +180,14 @@ def _not_a_number(table: str, fields: Sequence[Field]) -> RefusedError:
         f"a number of `{table}` is NaN, which no decimal is",
         where=f"column {' or '.join(f'`{name}`' for name in numbers)}",
         hint=faults.AS_TEXT % (numbers[0] if len(numbers) == 1 else "<column>"),
+    )
+
+
+def _no_text(table: str, said: str) -> RefusedError:
+    return RefusedError(
+        f"`{table}` holds text that is none in the encoding of its database",
+        found=said,
+        hint="read the column as bytes: `types: {<column>: binary}` at the table of the source",
     )
 
 

@@ -29,7 +29,7 @@ def select(
     fields = job.relation.fields
     columns = [f"{f.sql} AS {quote(f.name)}" for f in fields]
     columns += [f"{f.guard} AS {quote(f'{GUARD}{n}')}" for n, f in enumerate(guards(fields))]
-    conditions = [f"({job.spec.where})"] if job.spec.where else []
+    conditions = [f"({job.spec.where}\n)"] if job.spec.where else []
     order: list[str] = []
     if asked is not None:
         column = job.relation.field(asked.column or "")
