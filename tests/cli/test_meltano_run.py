@@ -119,6 +119,30 @@ def test_an_heir_has_the_settings_of_its_parent(project: Path, penstock: Penstoc
     assert [row["note"] for row in lines(project)] == ["mall", "mall"]
 
 
+def test_a_utility_runs_between_pipelines_and_what_fails_ends_it(project: Path, penstock: Penstock) -> None:
+    file = next(project.glob("*.yml"))
+    utility = """\
+  utilities:
+  - name: count
+    executable: count.py
+    commands:
+      orders: orders
+      nothing: {args: nothing}
+"""
+    script = (
+        "import sys\nprint(len(open(f'output/{sys.argv[1]}.jsonl').readlines()), file=open('counted', 'a'))\n"
+    )
+    (project / "count.py").write_text(script)
+    file.write_text(file.read_text() + utility)
+    penstock("job", "add", "both", "--tasks", "[tap-shop target-lines, count:orders]")
+    assert penstock("run", "both", "-q").code == 0
+    assert (project / "counted").read_text() == "3\n"
+    told = penstock("run", "count:nothing", "tap-shop", "duckdb", "-q")
+    assert (told.code, "`count:nothing` ended with exit code 1" in told.err) == (1, True)
+    assert not (project / "warehouse.duckdb").exists()
+    assert penstock("run", "count:other", "-q").code == 1
+
+
 # -------------------------------------------------------------------------------------- states
 
 
@@ -214,7 +238,7 @@ def test_a_plugin_is_run_by_itself(project: Path, penstock: Penstock) -> None:
     assert '"tap_stream_id": "orders"' in invoked("--discover")
     catalog = json.loads(penstock("invoke", "--dump=catalog", "tap-shop").out)
     assert [s["selected"] for s in catalog["streams"]] == [True, True]
-    assert penstock("invoke", "tap-shop:nothing").code == 2
+    assert penstock("invoke", "tap-shop:nothing").code == 1
 
 
 # ------------------------------------------------------------------------------ adding, removing

@@ -124,6 +124,25 @@ def test_environments_are_laid_over_plugins_by_name(folder: Path) -> None:
         load_project(folder, "prd", {})
 
 
+def test_variables_of_an_environment_win_over_those_of_a_plugin(tmp_path: Path) -> None:
+    text = """\
+environments:
+- name: prod
+  env: {A: environment, B: environment}
+  config: {plugins: {extractors: [{name: tap-x, env: {B: plugin there}}]}}
+env: {A: project, C: project}
+plugins: {extractors: [{name: tap-x, env: {A: plugin, B: plugin, C: plugin}}]}
+"""
+    (tmp_path / "meltano.yml").write_text(text)
+
+    def said(environment: str) -> dict[str, str]:
+        plugins = Plugins(load_project(tmp_path, environment, {}), {"A": "shell"})
+        return {k: v for k, v in plugins.variables(plugins.entry("tap-x")).items() if len(k) == 1}
+
+    assert said("") == {"A": "plugin", "B": "plugin", "C": "plugin"}
+    assert said("prod") == {"A": "environment", "B": "plugin there", "C": "plugin"}
+
+
 def test_variables_are_filled_in_when_a_plugin_is_used(folder: Path) -> None:
     loaded = load_project(folder, env={})
     assert config(loaded, "tap-github", AGENT="me")["user_agent"] == "me/south"

@@ -69,6 +69,35 @@ class Pair:
         return f"{self.extractor}{_BETWEEN}{kind}{'-' + slug if slug else ''}{end}"
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A utility of the project as a block, with the command of it that is to run."""
+
+    plugin: str
+    command: str | None = None
+
+    @property
+    def name(self) -> str:
+        """How it was named."""
+        return self.plugin + (f":{self.command}" if self.command else "")
+
+
+def parts(loaded: LoadedProject, words: Sequence[str]) -> list[tuple[str, ...] | Command]:
+    """Blocks in the order in which they run: words for pipelines, and commands between them."""
+    found: list[tuple[str, ...] | Command] = []
+    for item in _items(loaded, list(words)):
+        if isinstance(item, Command):
+            found.append(item)
+            continue
+        said = (item,) if isinstance(item, str) else (item.extractor, item.sink)
+        before = found[-1] if found else None
+        if isinstance(before, tuple):
+            found[-1] = (*before, *said)
+        else:
+            found.append(said)
+    return found
+
+
 def with_pairs(
     loaded: LoadedProject, words: Sequence[str], options: BlockOptions | None = None
 ) -> tuple[LoadedProject, list[str]]:
@@ -84,6 +113,8 @@ def with_pairs(
     made: dict[str, PipelineSpec] = {}
     secrets: set[str] = set()
     for item in _items(loaded, list(words)):
+        if isinstance(item, Command):
+            continue
         if isinstance(item, str):
             names.append(item)
             continue
@@ -149,8 +180,8 @@ def _keep(loaded: LoadedProject, pairs: Mapping[str, Pair]) -> None:
 # ---------------------------------------------------------------------------------- what is named
 
 
-def _items(loaded: LoadedProject, words: list[str]) -> Iterator[str | Pair]:
-    """Pipelines by name, and pairs, in order; jobs as their blocks."""
+def _items(loaded: LoadedProject, words: list[str]) -> Iterator[str | Pair | Command]:
+    """Pipelines by name, pairs and commands, in order; jobs as their blocks."""
     jobs = {job.name: job for job in loaded.project.jobs}
     kinds = {spec.name: kind for kind, spec in loaded.project.plugins.all()}
     rest = list(words)
@@ -162,6 +193,9 @@ def _items(loaded: LoadedProject, words: list[str]) -> Iterator[str | Pair]:
             yield Pair(word, _sink(loaded, word, rest, kinds))
         elif word in jobs:
             yield from _items(loaded, list(jobs[word].blocks()))
+        elif kinds.get(word.partition(":")[0]) is PluginKind.UTILITIES:
+            plugin, _, command = word.partition(":")
+            yield Command(plugin, command or None)
         elif (pair := _pair_named(loaded, word)) is not None:
             yield pair
         else:

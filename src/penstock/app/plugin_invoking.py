@@ -10,23 +10,32 @@ from pathlib import Path
 
 from penstock.app.plugin_trying import selected_catalog, takes_catalog
 from penstock.app.plugins import Entry, Plugins
-from penstock.errors import NotFoundError
+from penstock.errors import NotFoundError, ProjectError, suggest
 from penstock.plugins.environment import Installed
 from penstock.plugins.handed import hand, private_folder
-from penstock.singer.definition import PluginKind
+from penstock.schema.faults import either
+from penstock.singer.definition import Command, PluginKind
 from penstock.singer.settings import Resolved, expand
 
+_STDERR = 2
 _ALONE = frozenset({"--help", "-h", "--version", "--about"})
 _WITHOUT_CATALOG = frozenset({"--discover", "-d", "--catalog", "--properties", "--test"})
 
 
 def invoked(
-    plugins: Plugins, entry: Entry, command: str | None, arguments: Sequence[str], *, refresh: bool = False
+    plugins: Plugins,
+    entry: Entry,
+    command: str | None,
+    arguments: Sequence[str],
+    *,
+    refresh: bool = False,
+    aside: bool = False,
 ) -> int:
     """Run a plugin, or a command of it, with what a run would hand it; returns its exit code.
 
     Taps and targets are given their configuration as a file that nobody else can read, taps their catalog
-    too; other plugins find their settings among their variables.
+    too; other plugins find their settings among their variables. `aside` sends what it prints to stderr.
+    Raises: ProjectError for a command that the plugin does not have.
     """
     found = plugins.install(entry)
     entry = plugins.entry(entry.name, entry.kind)  # it may have said more of itself
@@ -35,16 +44,30 @@ def invoked(
     with private_folder() as folder:
         words = [*found.command]
         if command is not None:
-            said = found.plugin.commands[command]
+            said = command_of(entry, command)
             if said.executable:
                 words = [_beside(found, said.executable)]
             words += [str(expand(word, env)) for word in shlex.split(said.args)]
         elif entry.kind in (PluginKind.EXTRACTORS, PluginKind.LOADERS) and not _ALONE & set(arguments):
             words += _handed(plugins, entry, resolved, arguments, folder, refresh=refresh)
         try:
-            return subprocess.run([*words, *arguments], env=env, cwd=plugins.root, check=False).returncode
+            given = [*words, *arguments]
+            out = _STDERR if aside else None
+            return subprocess.run(given, env=env, cwd=plugins.root, stdout=out, check=False).returncode
         except FileNotFoundError as error:
             raise NotFoundError(f"the program of `{entry.name}` is not there", where=words[0]) from error
+
+
+def command_of(entry: Entry, name: str) -> Command:
+    """A command of a plugin. Raises: ProjectError for one that it does not have."""
+    commands = entry.plugin.commands
+    if name not in commands:
+        raise ProjectError(
+            f"`{entry.name}` has no command `{name}`",
+            expected=either(commands) if commands else None,
+            hint=suggest(name, commands),
+        )
+    return commands[name]
 
 
 def _handed(

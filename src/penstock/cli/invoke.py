@@ -97,11 +97,4 @@ def _run(plugins: Plugins, entry: Entry, command: str | None, arguments: list[st
     """Run a plugin on this terminal; returns its exit code."""
     from penstock.app.plugin_invoking import invoked
 
-    commands = entry.plugin.commands
-    if command is not None and command not in commands:
-        raise UsageError(
-            f"`{entry.name}` has no command `{command}`",
-            expected=either(commands) if commands else None,
-            hint=suggest(command, commands),
-        )
     return invoked(plugins, entry, command, arguments, refresh=refresh)

@@ -288,7 +288,39 @@ def overlaid(base: Node, over: Node) -> Node:
             for kind, node in other.value.items()
         }
         keys["plugins"] = Node({**one.value, **lists}, other.at)
+    if "plugins" in keys and (names := _keys(over.value.get("env"))):
+        keys["plugins"] = _without_env(keys["plugins"], names, other)
     return Node(keys, laid.at)
+
+
+def _keys(node: Node | None) -> set[str]:
+    return set(node.value) if node is not None and isinstance(node.value, dict) else set()
+
+
+def _without_env(plugins: Node, names: set[str], over: Node | None) -> Node:
+    """Plugins without the variables that the environment sets for all; what it sets for one of them stays."""
+    if not isinstance(plugins.value, dict):
+        return plugins
+    lists = {}
+    for kind, listed in plugins.value.items():
+        mine = over.child(kind) if over is not None else None
+        own = {_name(n): _keys(n.child("env")) for n in _items(mine)}
+        items = [_dropping(n, names - own.get(_name(n), set())) for n in _items(listed)]
+        lists[kind] = Node(list(items), listed.at) if isinstance(listed.value, list) else listed
+    return Node(lists, plugins.at)
+
+
+def _items(node: Node | None) -> list[Node]:
+    return node.value if node is not None and isinstance(node.value, list) else []
+
+
+def _dropping(plugin: Node, names: set[str]) -> Node:
+    """A plugin without some of its variables."""
+    env = plugin.child("env")
+    if env is None or not isinstance(env.value, dict) or not isinstance(plugin.value, dict):
+        return plugin
+    kept = Node({k: v for k, v in env.value.items() if k not in names}, env.at)
+    return Node({**plugin.value, "env": kept}, plugin.at)
 
 
 def _by_name(base: Node, over: Node) -> Node:
