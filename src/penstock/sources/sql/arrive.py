@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from penstock.records.cast import cast_text
 from penstock.schema import types as t
 from penstock.schema.arrow import to_arrow
-from penstock.schema.types import Decimal, List
+from penstock.schema.types import Decimal
 from penstock.sources.sql.faults import refuse_value
 from penstock.sources.sql.relation import Field, How
 from penstock.sources.sql.statement import guards
@@ -100,10 +100,3 @@ def _between(table: str, name: str, ticks: Any, least: int, most: int) -> None:
     found = pc.min_max(ticks).as_py()
     if found["min"] is not None and (found["min"] < least or found["max"] > most):
         raise refuse_value(table, name, "an infinite date or time", "infinity or -infinity, or beyond 294246")
-
-
-def sound_list(kind: t.DataType) -> bool:
-    """Whether a list of this type arrives as a list, its items as they are."""
-    return isinstance(kind, List) and (
-        kind.item in (t.BOOL, t.TEXT) or t.is_integer(kind.item) or t.is_float(kind.item)
-    )

@@ -113,10 +113,10 @@ def _is_glob(name: str) -> bool:
 
 def _means(pattern: str, relation: Relation, current: str, schemas: Sequence[str]) -> bool:
     full = f"{relation.schema}.{relation.name}"
-    if fnmatchcase(full, pattern):
+    if pattern == full or fnmatchcase(full, pattern):
         return True
-    wanted = schemas or (current,)
-    return relation.schema in wanted and fnmatchcase(relation.name, pattern)
+    is_near = relation.schema in (schemas or (current,))
+    return is_near and (pattern == relation.name or fnmatchcase(relation.name, pattern))
 
 
 def _twins(name: str, one: Relation, other: Relation) -> RefusedError:
