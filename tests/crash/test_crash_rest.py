@@ -44,7 +44,8 @@ TABLES: dict[str, Any] = {
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1,localhost")
     server = Api()
     yield server
     server.close()

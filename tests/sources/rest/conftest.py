@@ -12,7 +12,8 @@ from servers.rest_api import Api
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     """A server that has no answers yet."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1,localhost")
     server = Api()
     yield server
     server.close()

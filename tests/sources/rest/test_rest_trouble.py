@@ -12,7 +12,7 @@ import httpx
 import pytest
 from rest_runs import QUICK, fetch, get, source
 
-from penstock.errors import OutsideError, PenstockError, RefusedError
+from penstock.errors import MissingPartError, OutsideError, PenstockError, RefusedError
 from penstock.sources.rest.pace import asked_for
 from servers.rest_api import Api, Reply, Request, paged
 
@@ -304,3 +304,19 @@ def test_secrets_at_the_edge_of_what_is_shown(api: Api) -> None:
     error = error_of(api, auth={"type": "bearer", "token": secret})
     assert "ss" not in str(error.found)
     assert "x" * 280 in str(error.found)
+
+
+def test_a_proxy(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", api.url)
+    api.answers["/t"] = lambda r: [{"id": r.headers["host"]}]
+    assert fetch("http://api.example", tables={"t": "t"}).ids() == ["api.example"]
+
+
+@pytest.mark.parametrize(
+    ("proxy", "error"), [("socks5://127.0.0.1:9", MissingPartError), ("ftp://127.0.0.1:9", OutsideError)]
+)
+def test_proxies_that_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch, proxy: str, error: type[OutsideError]
+) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    assert type(get("http://api.example", tables={"t": "t"}).error) is error

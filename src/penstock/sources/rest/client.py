@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 import msgspec
 
-from penstock.errors import OutsideError, PenstockError, RefusedError
+from penstock.errors import MissingPartError, OutsideError, PenstockError, RefusedError
 from penstock.project.rest import ResponseSpec, RestApiSpec
 from penstock.sources.rest.answer import Answer, tidy
 from penstock.sources.rest.auth import auth_of
@@ -304,11 +304,22 @@ def _lost(error: httpx.HTTPError) -> str:
 
 
 def _transport(spec: RestApiSpec) -> httpx.HTTPTransport:
-    """A connection pool, through the proxy that the environment names for the API."""
+    """A connection pool, through the proxy that the environment names for the API.
+
+    Raises: MissingPartError, OutsideError for a proxy that cannot be used.
+    """
     parts = urlsplit(spec.base_url)
     bypass = urllib.request.proxy_bypass(parts.hostname or "")
     proxies = {} if bypass else urllib.request.getproxies()
     limits = httpx.Limits(
         max_connections=spec.concurrency + 1, max_keepalive_connections=spec.concurrency + 1
     )
-    return httpx.HTTPTransport(proxy=proxies.get(parts.scheme) or proxies.get("all"), limits=limits)
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    try:
+        return httpx.HTTPTransport(proxy=proxy, limits=limits)
+    except ImportError as error:
+        hint = "pip install 'httpx[socks]'"
+        raise MissingPartError("a proxy for SOCKS needs a package", found=str(error), hint=hint) from error
+    except ValueError as error:
+        hint = f"see the environment variable `{parts.scheme}_proxy`"
+        raise OutsideError("the proxy for the API has no address", hint=hint) from error
