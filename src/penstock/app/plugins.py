@@ -237,6 +237,9 @@ class Plugins:
         from penstock.plugins.ask import about
         from penstock.plugins.environment import install
 
+        ignored = self.root / ".penstock" / ".gitignore"
+        if not ignored.is_file():
+            write_whole(ignored, "*\n")  # a folder that was not made for us may not know of it
         fresh = self._fresh(entry)
         found = install(self._home_of(entry), self.home, self.root, wish)
         path = self._about_file(entry.kind, entry.chain)
