@@ -315,6 +315,8 @@ def _said(name: str, by: Disposition) -> dict[str, Any]:
         "dedup_order": by.dedup_order if by.dedup_order is not Order.DESC else None,
         "hard_delete": by.hard_delete,
         "overwrite": by.overwrite,
+        "destination_scope": by.destination_scope,
+        "skip_unchanged_rows": by.skip_unchanged_rows,
         "strategy": by.strategy if by.mode is WriteMode.MERGE else None,
     }
     said: dict[str, Any] = {"write": {k: v for k, v in write.items() if v}}
