@@ -41,7 +41,7 @@ from penstock.schema.nesting import part_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from penstock.app.blocks import BlockOptions, Command
+    from penstock.app.blocks import BlockOptions
     from penstock.app.dataset import Dataset
     from penstock.app.shapes import SchemaVersion
     from penstock.run.drop import Drop
@@ -122,11 +122,11 @@ class Session:
                 expected="an extractor and where its data goes, such as `tap-github target-jsonl`, or a job",
             )
         if pipelines and self.project.plugins.utilities:
-            from penstock.app.blocks import Command, parts
+            from penstock.app.steps import has_commands, run_steps
 
-            steps = parts(self.loaded, pipelines)
-            if any(isinstance(step, Command) for step in steps):
-                return self._run_steps(steps, observe, wait_s, refresh, blocks)
+            if has_commands(self.loaded, pipelines):
+                again = partial(self.run, observe=observe, wait_s=wait_s, refresh=refresh, blocks=blocks)
+                return run_steps(self.loaded, pipelines, again)
         results = []
         for name in self._chosen(pipelines, blocks, running=True):
             anew = blocks is not None and blocks.full_refresh
@@ -140,33 +140,6 @@ class Session:
                 )
             work = partial(self._run, name, observe, wait_s, refresh, anew=anew)
             results.append(retried(self.loaded, name, observe, work))
-        return RunResult(tuple(results))
-
-    def _run_steps(
-        self,
-        steps: Sequence[tuple[str, ...] | Command],
-        observe: Observer,
-        wait_s: float,
-        refresh: Refresh | None,
-        blocks: BlockOptions | None,
-    ) -> RunResult:
-        """Run pipelines, and commands of plugins between them, until one of them fails."""
-        from penstock.app.plugin_invoking import invoked
-        from penstock.app.plugins import Plugins
-        from penstock.singer.definition import PluginKind
-
-        results: list[PipelineResult] = []
-        for step in steps:
-            if isinstance(step, tuple):
-                results += self.run(step, observe, wait_s=wait_s, refresh=refresh, blocks=blocks).pipelines
-            else:
-                plugins = Plugins(self.loaded)
-                entry = plugins.entry(step.plugin, PluginKind.UTILITIES)
-                if code := invoked(plugins, entry, step.command, (), aside=True):
-                    what = f"`{step.name}` ended with exit code {code}"
-                    results.append(PipelineResult(step.name, Status.FAILED, error=what, exit_code=1))
-            if any(result.exit_code for result in results):
-                break
         return RunResult(tuple(results))
 
     def _run(
