@@ -116,7 +116,7 @@ class SqlDatabaseSpec(MakerSpec):
     """
 
     type: Literal["sql_database"] = "sql_database"
-    url: str
+    url: Annotated[str, Field(repr=False)]
     """The database, such as `postgresql://user:${PASSWORD}@host/db` or `sqlite:///file.db`."""
     schemas: Annotated[Names, Field(alias="schema")] = ()
     """The schemas to look in; the one that the connection begins in if none is named."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from penstock.errors import ProjectError
+from penstock.errors import MissingPartError, ProjectError
+from penstock.project.sql import SqlDatabaseSpec
 from penstock.sources.sql.address import parse
+from penstock.sources.sql.source import connect
 
 
 @pytest.mark.parametrize(
@@ -52,6 +55,32 @@ def test_a_decoded_secret_is_not_told_either() -> None:
 )
 def test_files_lie_in_the_project_or_where_they_are_said_to(url: str, path: str) -> None:
     assert parse(url).path(Path("/p")) == Path(path)
+
+
+def test_a_project_value_tells_no_secret() -> None:
+    spec = SqlDatabaseSpec(type="sql_database", url="postgresql://me:s3cret@h/db")
+    assert "s3cret" not in repr(spec)
+
+
+@pytest.mark.parametrize(
+    ("url", "module", "extra"),
+    [
+        ("postgresql://me:s3cret@h/db", "adbc_driver_postgresql", "penstock[postgres]"),
+        ("mysql://me:s3cret@h/db", "pymysql", "penstock[mysql]"),
+        ("oracle+oracledb://me:s3cret@h/db", "sqlalchemy", "penstock[sql]"),
+    ],
+)
+def test_a_missing_package_is_named(
+    monkeypatch: pytest.MonkeyPatch, url: str, module: str, extra: str
+) -> None:
+    for name in [n for n in sys.modules if n.startswith(("penstock.sources.sql.", module))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    spec = SqlDatabaseSpec(type="sql_database", url=url)
+    with pytest.raises(MissingPartError, match=module) as told:
+        connect(spec, parse(url), Path())
+    assert extra in str(told.value)
+    assert "s3cret" not in str(told.value)
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "duckdb://host/db"])
