@@ -89,7 +89,10 @@ def parts(loaded: LoadedProject, words: Sequence[str]) -> list[tuple[str, ...] |
         if isinstance(item, Command):
             found.append(item)
             continue
-        said = (item,) if isinstance(item, str) else (item.extractor, item.sink)
+        if isinstance(item, Pair):
+            said = (_prefix(loaded) + item.name,) if item.suffix else (item.extractor, item.sink)
+        else:
+            said = (item,)
         before = found[-1] if found else None
         if isinstance(before, tuple):
             found[-1] = (*before, *said)
