@@ -63,6 +63,9 @@ JOBS = {
         Job("ingestr-postgres", "resale"),
         Job("penstock-rest", flags=("penstock",), prints=True),
         Job("httpx-rest", flags=("httpx",), prints=True),
+        Job("penstock-singer", flags=("recorded",), prints=True),
+        Job("live-singer", flags=("live",), prints=True, once=True),
+        Job("tap-singer", flags=("tap",), prints=True, once=True),
         *(
             Job(f"{tool}-{name}{size}", target="merge", flags=(strategy, times))
             for name, strategy, tools in (
@@ -97,6 +100,9 @@ NOTES = {
     "ingestr-postgres": "straight into the table",
     "penstock-rest": "a run, less one that loads the same records from a file",
     "httpx-rest": "a loop that asks for the pages and reads them, no more",
+    "penstock-singer": "1,000,000 recorded messages: landed, checked, kept, and merged by their key",
+    "live-singer": "a run with a live tap, discovery included, less the tap alone",
+    "tap-singer": "a tap of the Singer SDK that reads 500,000 rows of SQLite, into a file",
     "penstock-flatten": "flattening alone; the process does two further depths, and joins all back",
     "sling-again": "over the parquet files",
 }
@@ -212,6 +218,15 @@ CASES = (
         "1,000 pages of 100 records from an HTTP server on this machine → DuckDB",
         ("penstock-rest", "httpx-rest"),
         (Bar("penstock-rest", "printed", 1 / 1.5, "httpx-rest", at_least=True),),
+    ),
+    Case(
+        "singer",
+        "Messages of Singer taps → DuckDB: recorded ones, and what is added to a live tap",
+        ("penstock-singer", "live-singer", "tap-singer"),
+        (
+            Bar("penstock-singer", "printed", 80_000, at_least=True),
+            Bar("live-singer", "printed", 4, "tap-singer", at_least=True),
+        ),
     ),
     Case(
         "merge",
