@@ -24,11 +24,17 @@ class Bench:
 
     def run(self, url: str, *, pipeline: dict[str, Any] | None = None, **source: Any) -> PipelineResult:
         """Run it; the result whether it went well or not. `pipeline` is what its tables are told."""
+        return self.open(url, pipeline=pipeline, **source).run(["p"], penstock.ignore).pipelines[0]
+
+    def open(
+        self, url: str, *, pipeline: dict[str, Any] | None = None, retry: Any = None, **source: Any
+    ) -> Any:
+        """A session of the project."""
         said = {"type": "sql_database", "url": url, **source}
-        made = {"source": said, "tables": pipeline or {}}
+        made = {"source": said, "tables": pipeline or {}, "retry": retry or {}}
         project = {"name": "bench", "destination": "duckdb:///w.duckdb", "pipelines": {"p": made}}
         YAML().dump(project, self.root / "penstock.yml")
-        return penstock.open_session(self.root).run(["p"], penstock.ignore).pipelines[0]
+        return penstock.open_session(self.root)
 
     def loads(self, url: str, *, pipeline: dict[str, Any] | None = None, **source: Any) -> PipelineResult:
         """Run it, which must go well."""

@@ -12,6 +12,7 @@ import pytest
 from sql_bench import Bench, given, source
 
 from penstock.ports import Checkpoint
+from penstock.report.facts import FileDone, Phase
 from penstock.schema.disposition import WriteMode
 from servers import resale
 from servers.postgres import PASSWORD, Postgres
@@ -194,6 +195,30 @@ def test_a_connection_that_is_lost_may_be_asked_again(
     with pytest.raises(Exception, match="failed on the way") as told:
         list(items)
     assert told.value.exit_code == 3  # type: ignore[attr-defined]
+
+
+def test_a_lost_connection_is_made_again_and_the_table_gone_on_with(
+    bench: Bench, postgres: Postgres, postgres_url: Url
+) -> None:
+    url = postgres_url()
+    resale.fill(url, 150_000)
+    name = url.rpartition("/")[2]
+    landed = []
+
+    def cut(event: object) -> None:
+        if isinstance(event, FileDone) and event.phase is Phase.LAND:
+            landed.append(event)
+            if len(landed) == 1:
+                sql = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+                postgres.execute(sql)
+
+    said = {"tables": {resale.TABLE: {"write": "append"}}, "chunk_rows": 2_000, "checkpoint_rows": 10_000}
+    session = bench.open(url, retry={"attempts": 3, "wait_s": 0}, **said)
+    [result] = session.run(["p"], cut).pipelines
+    assert result.error is None
+    assert len(landed) > 2
+    counts = "count(*), count(DISTINCT id), max(id)"
+    assert bench.sql(f"SELECT {counts} FROM {resale.TABLE}") == [(150_000, 150_000, 150_000)]
 
 
 # ---------------------------------------------------------------------------------- what is new
