@@ -422,3 +422,19 @@ def test_hints_of_columns_inside_of_objects(here: Path, nesting: str) -> None:
     for dataset, table in ((pipeline.dataset(), "by_hints"), (own.dataset(), "by_us")):
         found = dataset.sql(f"SELECT {wanted}, typeof({wanted}) FROM {table}").fetchall()
         assert found == [(7.0, "DOUBLE")]
+
+
+@pytest.mark.parametrize("mode", ["drop_sources", "drop_resources", "drop_data"])
+def test_a_resource_of_dlt_that_gives_nothing_when_it_is_refreshed(tmp_path: Path, mode: str) -> None:
+    given: list[dict[str, int]] = [{"n": 1}]
+
+    @dlt.resource(name="t", primary_key="n", write_disposition="merge")
+    def t() -> Iterator[dict[str, int]]:
+        yield from given
+
+    pipeline = ps.pipeline("p", root=tmp_path)
+    pipeline.run(t)
+    assert pipeline.dataset().row_counts() == {"t": 1}
+    given.clear()
+    pipeline.run(t, refresh=mode)
+    assert pipeline.dataset().row_counts() in ({"t": 0}, {})

@@ -82,6 +82,7 @@ class DltSource:
         self.nesting = nesting
         self.pipeline = pipeline
         self._settings = Settings(folder)
+        self._anew = False
 
     @property
     def repeatable(self) -> bool:
@@ -109,6 +110,7 @@ class DltSource:
 
         What the source itself keeps stays.
         """
+        self._anew = True
         if state is None:
             return None
         known: dict[str, Any] = json.typed_loads(state)
@@ -180,10 +182,13 @@ class DltSource:
                 yield from ready
         with told():
             yield from blocks.rest()
-            selected = {r.name for r in source.resources.selected.values()}
-            for resource in replaced:
-                if resource.name in selected and not resource.has_dynamic_table_name:
+            for resource in source.resources.selected.values():
+                if resource.has_dynamic_table_name:
+                    continue
+                if resource.write_disposition == _REPLACE:
                     yield from blocks.empty(resource, filled.get(resource.name, []))
+                elif self._anew:
+                    yield from blocks.empty(resource, [resource.table_name])
         for resource in replaced:
             names = {*filled.get(resource.name, ()), *blocks.tables.get(resource.name, ())}
             if names:
