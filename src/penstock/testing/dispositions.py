@@ -89,8 +89,9 @@ class DispositionSuite(Loads):
 
     def test_rows_that_did_not_change_stay_those_of_their_load(self, fresh: Factory) -> None:
         of, by = table("t", id=t.INT64, v=t.TEXT), replace(BY_ID, skip_unchanged_rows=True)
-        self.load(fresh, "L1", (of, by, [{"id": n, "v": "a"} for n in (1, 2)] + [{"id": 3, "v": None}]))
-        new = [{"id": 1, "v": "a"}, {"id": 2, "v": "b"}, {"id": 3, "v": None}, {"id": 4, "v": None}]
+        old: list[Row] = [{"id": 1, "v": "a"}, {"id": 2, "v": "a"}, {"id": 3, "v": None}]
+        self.load(fresh, "L1", (of, by, old))
+        new: list[Row] = [{"id": 1, "v": "a"}, {"id": 2, "v": "b"}, {"id": 3, "v": None}, {"id": 4, "v": None}]
         self.load(fresh, "L2", (of, by, new))
         assert self.brought(fresh) == [(1, "a", "L1"), (2, "b", "L2"), (3, None, "L1"), (4, None, "L2")]
         self.load(fresh, "L3", (of, BY_ID, [{"id": 1, "v": "a"}]))
