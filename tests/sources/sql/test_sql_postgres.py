@@ -217,6 +217,7 @@ def test_a_lost_connection_is_made_again_and_the_table_gone_on_with(
     [result] = session.run(["p"], cut).pipelines
     assert result.error is None
     assert len(landed) > 2
+    assert bench.sql("SELECT max(attempt) FROM _penstock_runs") == [(2,)], "it was not cut"
     counts = "count(*), count(DISTINCT id), max(id)"
     assert bench.sql(f"SELECT {counts} FROM {resale.TABLE}") == [(150_000, 150_000, 150_000)]
 
