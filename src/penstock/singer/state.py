@@ -33,6 +33,10 @@ class Versions:
         return Versions(min(self.oldest, version), max(self.newest, version))
 
 
+UNKNOWN = Versions(-(2**62), -(2**62))
+"""The versions of a table that may hold rows of which nothing is remembered: older than any other."""
+
+
 @dataclass(frozen=True, slots=True)
 class TapState:
     """A tap's state (JSON text, None if there is none), and the versions of each stream."""

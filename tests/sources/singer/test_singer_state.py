@@ -195,6 +195,24 @@ def test_versions_that_came_in_two_runs_and_are_activated_late(
     assert ids(stage) == [5]
 
 
+@pytest.mark.parametrize("early", [False, True])
+def test_a_state_that_was_forgotten(stage: Stage, early: bool) -> None:
+    """The table may hold older rows: those of the version that comes take their place."""
+    stage.loads(*full(1, 1, 2))
+    stage.bed.session().set_state("p", "{}", penstock.ignore)
+    stage.loads(*full(5, 2, 3, early=early))
+    assert [(r["id"], r["v"]) for r in stage.rows()] == [(2, "5"), (3, "5")]
+    assert stage.state()["versions"] == {"t": [5, 5]}
+    stage.loads(*full(5, 4))
+    assert ids(stage) == [2, 3, 4]
+
+
+def test_streams_without_versions_have_none(stage: Stage) -> None:
+    for n in (1, 2):
+        stage.loads(schema("t", KEYED), record("t", {"id": n}), state({"n": n}))
+    assert stage.state() == {"singer_state": {"n": 2}}
+
+
 def test_versions_may_be_left_alone(stage: Stage) -> None:
     stage.source["versions"] = "ignore"
     stage.loads(*full(1, 1, 2))

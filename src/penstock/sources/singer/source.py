@@ -53,7 +53,7 @@ class SingerSource:
         before = self._begin(state)
         tap = prepare(self.spec, self.root)
         folder, batches = self._folder()
-        sync = Sync(self.spec, folder, before, self._now, batches)
+        sync = Sync(self.spec, folder, before, self._now, batches, fresh=state is None)
         with private_folder() as private:
             command = tap.command(private, before)
             with start(command, env=tap.env, cwd=self.root, on_stderr=tap.heard) as running:

@@ -18,7 +18,7 @@ from penstock.schema.disposition import Disposition, Scd2, Strategy, WriteMode
 from penstock.schema.hints import Hints
 from penstock.schema.table import Column, Table
 from penstock.singer.schema import grown, table_of
-from penstock.singer.state import Versions
+from penstock.singer.state import UNKNOWN, Versions
 from penstock.sources.singer.files import Files
 
 # Any: a JSON schema holds values of every type.
@@ -141,7 +141,7 @@ class TapStream:
 
     def _disposition(self, keys: tuple[str, ...]) -> Disposition:
         replaced = self.held is Held.REPLACED
-        versioned = self.landed is not None or self._seen is not None or replaced
+        versioned = self.landed not in (None, UNKNOWN) or self._seen is not None or replaced
         if self._versions == "soft" and versioned and self._keeps_versions:
             names = Scd2(valid_from=VALID_FROM, valid_to=DELETED_AT)
             merge_key = () if replaced else keys

@@ -24,7 +24,7 @@ from penstock.singer.messages import (
     Unknown,
     VersionActive,
 )
-from penstock.singer.state import TapState, dump
+from penstock.singer.state import UNKNOWN, TapState, dump
 from penstock.sources.singer.batch import adopted
 from penstock.sources.singer.columns import Added
 from penstock.sources.singer.files import HELD_BYTES, PIECE_BYTES, Files
@@ -37,7 +37,8 @@ _log = logging.getLogger(__name__)
 class Sync:
     """What a tap said so far, from the state `before`; files are made in `folder`, which is ours.
 
-    `batches` gathers the files of others that are to be removed when all is over.
+    `fresh` says that the pipeline has loaded nothing yet. `batches` gathers the files of others that are to
+    be removed when all is over.
     """
 
     def __init__(
@@ -47,11 +48,14 @@ class Sync:
         before: TapState,
         now: Callable[[], float],
         batches: list[Path],
+        *,
+        fresh: bool,
     ) -> None:
         self.added = Added(added_columns(spec), now())
         self._spec = spec
         self._folder = folder
         self._before = before
+        self._unknown = None if fresh else UNKNOWN
         self._now = now
         self._batches = batches
         self._last = before
@@ -131,7 +135,7 @@ class Sync:
                 name,
                 self._spec.names.get(name, name),
                 Files(self._path_of, self._spec.land_as, self._spec.file_bytes),
-                landed=self._before.versions.get(name),
+                landed=self._before.versions.get(name, self._unknown),
                 versions=self._spec.versions,
                 added=tuple(c for c in METADATA_COLUMNS if c.name in columns),
             )
@@ -165,7 +169,7 @@ class Sync:
         strategy, last = self._spec.state.strategy, self._last
         versions = {
             **self._before.versions,
-            **{name: s.landed for name, s in self._streams.items() if s.landed is not None},
+            **{name: s.landed for name, s in self._streams.items() if s.landed not in (None, UNKNOWN)},
         }
         overwritten = strategy == "overwrite" or (strategy == "auto" and ended)
         if last is not self._before and last.value is not None and not overwritten:
