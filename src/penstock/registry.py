@@ -34,5 +34,7 @@ STORES = {
 DESTINATIONS = {
     "duckdb": Part("penstock.destinations.duckdb:DuckDBDestination"),
     "parquet": Part("penstock.destinations.parquet:ParquetDestination"),
-    "singer_target": Part("penstock.destinations.singer_target.destination:SingerTargetDestination", "singer"),
+    "singer_target": Part(
+        "penstock.destinations.singer_target.destination:SingerTargetDestination", "singer"
+    ),
 }

@@ -25,7 +25,9 @@ def test_links_lead_somewhere(text: Path) -> None:
 @pytest.mark.parametrize("text", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_words(text: Path) -> None:
     said = text.read_text("utf-8").lower()
-    prose = re.sub(r"```.*?```|`[^`\n]*`", "", said, flags=re.DOTALL)  # options of other tools are as they are
+    prose = re.sub(
+        r"```.*?```|`[^`\n]*`", "", said, flags=re.DOTALL
+    )  # options of other tools are as they are
     assert not re.search(r"\b(simply|easily|just|obviously)\b", said)
     assert not re.search(r"\b(color|behavior|catalog|favor\w*|recogniz\w*|organiz\w*|serializ\w*)\b", prose)
     assert not re.search(r"https?://(?!json-schema\.org)", said), "the documentation needs no network"

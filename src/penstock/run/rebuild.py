@@ -47,8 +47,7 @@ def rebuild(
     again = [
         f
         for f in facts.files
-        if f.table in chosen
-        and (f.key in gone or (f.outcome == REFUSED and shelf.found.get(f.key) is None))
+        if f.table in chosen and (f.key in gone or (f.outcome == REFUSED and shelf.found.get(f.key) is None))
     ]
     groups = load_groups(flow, shelf, files) or [[]]
     journal.drained += len(files)

@@ -91,7 +91,12 @@ class DispositionSuite(Loads):
         of, by = table("t", id=t.INT64, v=t.TEXT), replace(BY_ID, skip_unchanged_rows=True)
         old: list[Row] = [{"id": 1, "v": "a"}, {"id": 2, "v": "a"}, {"id": 3, "v": None}]
         self.load(fresh, "L1", (of, by, old))
-        new: list[Row] = [{"id": 1, "v": "a"}, {"id": 2, "v": "b"}, {"id": 3, "v": None}, {"id": 4, "v": None}]
+        new: list[Row] = [
+            {"id": 1, "v": "a"},
+            {"id": 2, "v": "b"},
+            {"id": 3, "v": None},
+            {"id": 4, "v": None},
+        ]
         self.load(fresh, "L2", (of, by, new))
         assert self.brought(fresh) == [(1, "a", "L1"), (2, "b", "L2"), (3, None, "L1"), (4, None, "L2")]
         self.load(fresh, "L3", (of, BY_ID, [{"id": 1, "v": "a"}]))
