@@ -272,6 +272,19 @@ def test_a_refresh_takes_the_place_of_what_was_there(
 
 
 @pytest.mark.parametrize("destination", ["duckdb:///w.duckdb", "parquet:///warehouse"])
+def test_a_rebuild_does_with_each_landing_as_it_was_told_then(tmp_path: Path, destination: str) -> None:
+    import penstock
+
+    mill = Mill(tmp_path, destination=destination)
+    for number, mode in enumerate([WriteMode.APPEND, WriteMode.REPLACE, WriteMode.APPEND]):
+        hints = Hints(Table("t"), disposition=Disposition(mode))
+        assert mill.run(Block("t", [{"n": number}], hints)).error is None
+    assert mill.sql("SELECT n FROM t ORDER BY n") == [1, 2]
+    assert penstock.open_session(tmp_path).rebuild([], None, penstock.ignore).exit_code == 0
+    assert mill.sql("SELECT n FROM t ORDER BY n") == [1, 2]
+
+
+@pytest.mark.parametrize("destination", ["duckdb:///w.duckdb", "parquet:///warehouse"])
 def test_unique_columns_of_merged_tables(tmp_path: Path, destination: str) -> None:
     """A row may keep its own value and give it away later; another row's it may not take."""
     table = "{t: {write: merge, primary_key: id, columns: {id: int64, mail: {type: text, unique: true}}}}"

@@ -28,6 +28,7 @@ from penstock.run.recording import Recording, Runs
 from penstock.run.shelf import Shelf, other_bytes
 from penstock.run.staged import recover
 from penstock.run.stream import Bench
+from penstock.schema.hints import hints_from_json
 
 POLL_S = 0.2
 
@@ -248,10 +249,13 @@ def bench_of(flow: Flow, needed: bool) -> Iterator[Bench | None]:
 
 def load_groups(flow: Flow, shelf: Shelf, files: Sequence[Waiting]) -> list[list[Waiting]]:
     """The files that share a load: all of them, unless each landing must be a load of its own."""
-    hints = shelf.hints(files)
-    tables = {w.table for w in files}
-    fresh = any((slip := shelf.slip(w)) is not None and slip.refresh is not None for w in files)
-    if not fresh and not any(flow.table(t, hints.get(t)).disposition.loads_alone for t in tables):
+    slips = [shelf.slip(w) for w in files]
+    said = {(w.table, slip.hints if slip else None) for w, slip in zip(files, slips, strict=True)}
+    alone = any(slip is not None and slip.refresh is not None for slip in slips) or any(
+        flow.table(table, hints_from_json(hints) if hints else None).disposition.loads_alone
+        for table, hints in said
+    )
+    if not alone:
         return [list(files)] if files else []
     return [list(group) for _, group in groupby(files, key=lambda w: w.landed_at)]
 
