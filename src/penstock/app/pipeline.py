@@ -140,6 +140,7 @@ class Pipeline:
 
     def _run(self, producer: Producer, refresh: str | None, wait_s: float, attempt: int) -> PipelineResult:
         from penstock.app.flows import flow_of
+        from penstock.app.hearing import heard
         from penstock.run.pipeline import run_pipeline
         from penstock.run.quiet import Quiet
         from penstock.run.recording import Runs
@@ -153,7 +154,8 @@ class Pipeline:
         quiet = Quiet(self._private / "quiet", self.name, self.loaded.digest)
         runs = Runs(self._private / "runs", self.loaded.redact)
         mode = Refresh(refresh) if anew and refresh else None
-        return run_pipeline(flow, quiet, wait_s, mode, runs=runs, attempt=attempt)
+        with heard(self.name, observe, self.loaded.redact):
+            return run_pipeline(flow, quiet, wait_s, mode, runs=runs, attempt=attempt)
 
     def drop(
         self, *names: str, state_paths: Sequence[str] = (), state_only: bool = False, wait_s: float = 0

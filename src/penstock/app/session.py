@@ -166,9 +166,11 @@ class Session:
         began = time.time()
         if quiet.holds(flow):
             return PipelineResult(name, Status.NOTHING_NEW, seconds=time.time() - began)
+        from penstock.app.hearing import heard
         from penstock.run.pipeline import run_pipeline  # loads the engines, which takes its time
 
-        return run_pipeline(flow, quiet, wait_s, refresh, runs=self._runs, attempt=attempt)
+        with heard(name, observe, self.loaded.redact):
+            return run_pipeline(flow, quiet, wait_s, refresh, runs=self._runs, attempt=attempt)
 
     def plan(self, pipelines: Sequence[str], observe: Observer, *, quick: bool = False) -> PlanResult:
         """What a run would do; `quick` does not read the files."""

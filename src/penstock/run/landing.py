@@ -81,6 +81,7 @@ class Making:
         if isinstance(block.data, Path):
             imported = _Imported(block.data)
             self._next(block.table, lambda: imported)
+            self.flow.observe(Progress(self.flow.pipeline, Phase.LAND, imported.size_bytes, 0))
             return
         if not len(block.data):
             self._add_nothing(block)
@@ -202,7 +203,7 @@ class Making:
         if said is None and not seen:
             return None
         base = said or Hints(Table(table))
-        return hints_to_json(Hints(base.declared, seen, base.disposition, base.contract, base.nesting))
+        return hints_to_json(replace(base, seen={**base.seen, **seen}))
 
 
 class _File(Protocol):
@@ -381,7 +382,7 @@ class _Imported:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._stream: BinaryIO | None = None
-        self.size_bytes = 0
+        self.size_bytes = path.stat().st_size if path.is_file() else 0
         self.extension = path.name.partition(".")[2] or "data"
 
     def takes(self, data: Any) -> bool:  # noqa: ARG002 - another file's data never follows
