@@ -225,7 +225,7 @@ def test_how_files_are_written(store: LocalStore, tmp_path: Path) -> None:
         transaction.commit(commit_of("L1"))
     file = pq.ParquetFile(tmp_path / "lake" / "t" / "L1_00001.parquet")
     groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
-    assert [g.num_rows for g in groups] == [270_000, 270_000, 60_000]
+    assert [g.num_rows for g in groups] == [262_144, 262_144, 75_712]
     columns = {c.path_in_schema: c for c in (groups[0].column(i) for i in range(5))}
     assert {c.compression for c in columns.values()} == {"ZSTD"}
     for name, encoding in (
