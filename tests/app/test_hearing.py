@@ -25,7 +25,8 @@ def test_a_run_tells_what_a_tap_says(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("KEY=s3cret-s3cret\n")
     (tmp_path / "penstock.yml").write_text(
         "name: p\npipelines:\n  p:\n    source:\n      type: singer\n"
-        f"      tap: {json.dumps([sys.executable, 'tap.py'])}\n      config: {{key: '${{KEY}}'}}\n      discover: false\n"
+        f"      tap: {json.dumps([sys.executable, 'tap.py'])}\n      config: {{key: '${{KEY}}'}}\n"
+        "      discover: false\n"
     )
     events: list[Event] = []
     assert penstock.open_session(tmp_path).run([], events.append).exit_code == 0

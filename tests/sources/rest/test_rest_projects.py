@@ -70,9 +70,7 @@ def test_the_example_of_the_design(shop: Shop) -> None:
         "status": 200,
         "result": {"postcode": f"AB{len(shop.api.asked)} 1CD", "longitude": -1.10, "codes": {"lsoa": "E01"}},
     }
-    shop.write(
-        "tables: {random_postcodes: {path: random/postcodes, records: result, repeat: 1000, paginator: single_page}}"
-    )
+    shop.write("tables: {random_postcodes: {path: random/postcodes, records: result, repeat: 1000}}")
     [table] = shop.loads().tables
     assert (table.table, table.loaded, table.files) == ("random_postcodes", 1000, 1)
     assert shop.sql("SELECT count(DISTINCT postcode) FROM random_postcodes") == [1000]
