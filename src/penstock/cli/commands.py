@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Annotated
 
 import typer
@@ -86,13 +87,25 @@ app.add_typer(schedule, name="schedule")
 app.command()(drop)
 
 
+def _needed(arguments: Sequence[str]) -> typer.Typer:
+    """The app with the one command that is asked for: to build all of them takes as long as a small run."""
+    name = arguments[0] if arguments else ""
+    commands = [c for c in app.registered_commands if name in (c.name, getattr(c.callback, "__name__", None))]
+    groups = [group for group in app.registered_groups if group.name == name]
+    if not commands and not groups:
+        return app
+    slim = copy(app)
+    slim.registered_commands, slim.registered_groups = commands, groups
+    return slim
+
+
 def run_command(arguments: Sequence[str], terminal: Terminal) -> int:
     """Run what the arguments ask for; returns the exit code.
 
     Raises: whatever the command does; `cli.failure` explains it.
     """
     arguments = carried(arguments)
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(_needed(arguments))
     if "_PENSTOCK_COMPLETE" in terminal.environ:
         command.main(arguments, prog_name="penstock")
     with command.make_context("penstock", arguments, obj=terminal) as context:
