@@ -23,6 +23,7 @@ STATE_TABLE = "_penstock_state"
 SCHEMA_TABLE = "_penstock_schema"
 RUNS_TABLE = "_penstock_runs"
 STEPS_TABLE = "_penstock_steps"
+MODELS_TABLE = "_penstock_models"
 LOAD_ID = "_penstock_load_id"
 
 _DIGITS = re.compile(r"(\d+)")
@@ -222,6 +223,36 @@ class Facts:
     def identities(self) -> frozenset[str]:
         """The source files that were taken."""
         return frozenset(f.identity for f in self.files if f.identity)
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """One row of `_penstock_models`: one build of one model, which replaced what was there before.
+
+    `version` is a digest of everything that the project says of the model; `inputs` maps each relation that
+    it read to the version that this had (`ports.Builder.versions`). `tool` is what built it: `sql`, `python`
+    or `dbt`. rows = kept + dropped + quarantined; None where nobody counted. Instants are UTC.
+    """
+
+    model: str
+    build_id: str
+    version: str
+    materialized: str
+    tool: str
+    started_at: datetime
+    built_at: datetime
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    rows: int | None = None
+    kept: int | None = None
+    dropped: int = 0
+    quarantined: int = 0
+    broken: Mapping[str, int] = field(default_factory=dict)
+    table: Table | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long the build took."""
+        return (self.built_at - self.started_at).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from penstock.ledger import Commit, Facts, RunRecord
+from penstock.ledger import Built, Commit, Facts, RunRecord
 from penstock.plan import Offer as Offer
 from penstock.schema.disposition import Disposition
 from penstock.schema.hints import Hints
@@ -264,4 +264,92 @@ class Destination(Protocol):
 
     def close(self) -> None:
         """Let go of connections and files."""
+        ...
+
+
+# ---------------------------------------------------------------------------------------- models
+
+
+STAGED = "_penstock_staged"
+"""The relation under which a build's own SQL finds the rows that it holds."""
+
+
+class Build(Protocol):
+    """One model in the making, in a transaction of its own; nothing is visible before `commit`.
+
+    `stage` or `stage_rows` once, then any number of questions and removals, then `put` once, then `commit`;
+    or `view` and `commit`. Builds of several models may be open at once, each in a thread of its own.
+    """
+
+    def stage(self, table: str, sql: str) -> Table:
+        """Run a query and hold its rows. Returns their shape, as a table of that name.
+
+        Raises: RefusedError for wrong SQL, with the engine's words.
+        """
+        ...
+
+    def stage_rows(self, table: str, data: Batches) -> Table:
+        """Hold rows that were made elsewhere. Returns their shape."""
+        ...
+
+    def query(self, sql: str) -> pa.Table:
+        """Ask of the rows held, which are the relation `STAGED`, and of every table. Raises: RefusedError."""
+        ...
+
+    def remove(self, condition: str) -> int:
+        """Let go of the held rows for which a SQL condition is true; returns how many they were."""
+        ...
+
+    def put(self, table: Table, disposition: Disposition) -> int:
+        """Make the held rows the model's rows, as the disposition says; returns how many were received.
+
+        Columns come in the order and with the types of `table`; a value that does not fit its type raises
+        RefusedError. A `replace` without `overwrite` makes the table anew, whatever shape it had.
+        """
+        ...
+
+    def view(self, table: str, sql: str) -> Table:
+        """Make the model a view, in place of the view or table that it was. Returns its shape."""
+        ...
+
+    def commit(self, built: Built) -> None:
+        """Make the rows and the ledger's row true at once. Raises: UncertainError."""
+        ...
+
+    def rollback(self) -> None:
+        """Undo everything of this build; nothing happens after a commit."""
+        ...
+
+
+class Builder(Protocol):
+    """What builds models at a destination. All is called with the destination's lock held but `built` and
+    `versions`.
+    """
+
+    dialect: str
+    """The dialect of SQL in which models are written here, as sqlglot calls it."""
+
+    def built(self) -> Mapping[str, Built]:
+        """The last build of every model, by the model's name."""
+        ...
+
+    def versions(self) -> Mapping[str, str | None]:
+        """Every relation of the destination, and what changes whenever its rows may have: the last load or
+        build that wrote it; None for what Penstock did not make, of which nothing is known.
+        """
+        ...
+
+    def begin(self, model: str, build_id: str) -> Build:
+        """Begin to build a model.
+
+        Raises: RefusedError if the name is that of a relation which no model made.
+        """
+        ...
+
+    def record(self, built: Sequence[Built]) -> None:
+        """Keep that models were built by somebody else's program, in one commit."""
+        ...
+
+    def drop(self, models: Sequence[str]) -> None:
+        """Drop what was built for models, and their rows in the ledger, in one commit."""
         ...

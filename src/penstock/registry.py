@@ -38,3 +38,9 @@ DESTINATIONS = {
         "penstock.destinations.singer_target.destination:SingerTargetDestination", "singer"
     ),
 }
+
+BUILDERS = {
+    "duckdb": Part("penstock.destinations.duckdb_builder:DuckDBBuilder"),
+    "parquet": Part("penstock.destinations.parquet_builder:ParquetBuilder"),
+}
+"""What builds models at a destination; each is made with the destination."""

@@ -81,7 +81,23 @@ class Pause:
     pipeline: str
 
 
-Event: TypeAlias = PhaseStarted | Progress | FileDone | PhaseDone | Notice | Pause
+@dataclass(frozen=True, slots=True)
+class ModelStarted:
+    """A model begins to be built; `of` is how many this run builds in all, `number` counts from 1."""
+
+    model: str
+    number: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDone:
+    """A model is built, or was not."""
+
+    result: ModelResult
+
+
+Event: TypeAlias = PhaseStarted | Progress | FileDone | PhaseDone | Notice | Pause | ModelStarted | ModelDone
 Observer: TypeAlias = Callable[[Event], None]
 """Is told of events. What it raises ends the run as a kill would, but with everything tidied up."""
 
@@ -156,16 +172,66 @@ class PipelineResult:
         return result_html(self)
 
 
+class ModelStatus(StrEnum):
+    """How one model of a run ended."""
+
+    BUILT = "built"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """One check of a model that is not a rule of its rows, such as a test of dbt.
+
+    `status` is `pass`, `warn`, `fail` or `error`; `rows` that failed, where they were counted.
+    """
+
+    name: str
+    status: str
+    rows: int | None = None
+    message: str | None = None
+    column: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelResult:
+    """One model of one run. `tool` is `sql`, `python` or `dbt`; `why` it was built, skipped or left alone.
+
+    Units: `seconds` of wall time; rows = kept + dropped + quarantined, None where nobody counted them;
+    `broken` by rule, allowed rows included. The table of a model that was refused, failed or skipped is as
+    it was before.
+    """
+
+    model: str
+    status: ModelStatus
+    materialized: str = "table"
+    tool: str = "sql"
+    why: str = ""
+    rows: int | None = None
+    kept: int | None = None
+    dropped: int = 0
+    quarantined: int = 0
+    broken: Mapping[str, int] = field(default_factory=dict)
+    tests: tuple[TestResult, ...] = ()
+    seconds: float = 0.0
+    error: str | None = None
+    exit_code: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """A whole run, pipelines in the order in which they ran."""
+    """A whole run: pipelines in the order in which they ran, then models in the order in which they ended."""
 
-    pipelines: tuple[PipelineResult, ...]
+    pipelines: tuple[PipelineResult, ...] = ()
+    models: tuple[ModelResult, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """The first pipeline's that did not succeed; 0 if all did."""
-        return next((p.exit_code for p in self.pipelines if p.exit_code), 0)
+        """The first pipeline's or model's that did not succeed; 0 if all did."""
+        return next((p.exit_code for p in (*self.pipelines, *self.models) if p.exit_code), 0)
 
 
 # ------------------------------------------------------------------------------------ what would

@@ -1,0 +1,1 @@
+"""Penstock projects in Dagster: definitions that are a reading of the catalogue."""

@@ -1,0 +1,1 @@
+"""Real dbt projects, in an environment and a process of their own."""
