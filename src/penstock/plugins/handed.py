@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from penstock.singer.definition import Plugin
+from penstock.temporary import TemporaryFolder
 
 
 @contextmanager
 def private_folder() -> Iterator[Path]:
     """A folder that nobody else can read, gone in the end. For configurations, which hold secrets."""
-    with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
-        yield Path(folder)
+    folder = TemporaryFolder(time.time())
+    try:
+        yield folder.path
+    finally:
+        folder.close()
 
 
 def hand(

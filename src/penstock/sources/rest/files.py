@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, cast
 from penstock.errors import StoreError
 from penstock.ports import Block
 from penstock.schema.hints import Hints
-from penstock.sources.rest.scratch import Scratch
+from penstock.temporary import TemporaryFolder
 
 GZIP_LEVEL = 1  # a fifth more bytes than the default, for a third of its time
 BUFFER_BYTES = 1 << 20
@@ -29,7 +29,7 @@ class Files:
     def __init__(self, extension: str, file_bytes: int, now: float) -> None:
         self._extension, self._most = extension, file_bytes
         self._now = now
-        self._scratch: Scratch | None = None
+        self._folder: TemporaryFolder | None = None
         self._open: dict[str, _Lines] = {}
         self._given: dict[str, list[Path]] = {}
         self._number = 0
@@ -62,8 +62,8 @@ class Files:
 
     def remove(self) -> None:
         """Remove all files, which have landed."""
-        if self._scratch is not None:
-            self._scratch.close()
+        if self._folder is not None:
+            self._folder.close()
 
     def _give(self, table: str) -> Iterator[Block]:
         file = self._open.pop(table)
@@ -77,11 +77,11 @@ class Files:
         del given[:-2]
 
     def _new(self) -> Path:
-        if self._scratch is None:
+        if self._folder is None:
             with _full_disk():
-                self._scratch = Scratch(self._now)
+                self._folder = TemporaryFolder(self._now)
         self._number += 1
-        return self._scratch.path / f"{self._number}.{self._extension}"
+        return self._folder.path / f"{self._number}.{self._extension}"
 
 
 class _Lines:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -22,6 +20,7 @@ from penstock.singer.state import TapState, load
 from penstock.sources.singer.lines import Blocks
 from penstock.sources.singer.sync import Sync
 from penstock.sources.singer.tap import Tap, prepare, read_json
+from penstock.temporary import TemporaryFolder
 
 _LATER = re.compile(
     r"(?i)connection ?(error|refused|reset|aborted)|timed? ?out|temporar(il)?y|unreachable|too many requests"
@@ -84,9 +83,9 @@ class SingerSource:
         when nobody needs this source any more.
         """
         self._clean()
-        folder, batches = Path(tempfile.mkdtemp(prefix="penstock-")), list[Path]()
+        folder, batches = TemporaryFolder(self._now()), list[Path]()
         self._clean = weakref.finalize(self, _remove, folder, batches)
-        return folder, batches
+        return folder.path, batches
 
 
 def _read(tap: Tap, running: Running, sync: Sync) -> Iterator[Block | Checkpoint]:
@@ -122,8 +121,8 @@ def blotted(tap: Tap, error: PenstockError) -> PenstockError:
     return type(error)(tap.blotted(error.what), **told)
 
 
-def _remove(folder: Path, batches: list[Path]) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+def _remove(folder: TemporaryFolder, batches: list[Path]) -> None:
+    folder.close()
     for file in batches:
         with suppress(OSError):  # whoever wrote it may have taken it away, or not let us
             file.unlink(missing_ok=True)

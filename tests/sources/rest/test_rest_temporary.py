@@ -15,7 +15,7 @@ import pytest
 from rest_runs import source
 
 from penstock.ports import Block
-from penstock.sources.rest.scratch import YOUNG_S, Scratch
+from penstock.temporary import YOUNG_S, TemporaryFolder
 from servers.rest_api import Api
 
 
@@ -41,9 +41,7 @@ def test_files_that_have_landed_are_removed(api: Api, temporary: Path) -> None:
 
 
 def test_what_a_killed_process_left_is_swept_up(temporary: Path) -> None:
-    code = (
-        "from penstock.sources.rest.scratch import Scratch as S; s = S(0); print(s.path, flush=True); input()"
-    )
+    code = "from penstock.temporary import TemporaryFolder as S; s = S(0); print(s.path, flush=True); input()"
     env = os.environ | {"TMPDIR": str(temporary)}
     with subprocess.Popen(
         [sys.executable, "-c", code], env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -51,12 +49,12 @@ def test_what_a_killed_process_left_is_swept_up(temporary: Path) -> None:
         assert other.stdout is not None
         left = Path(other.stdout.readline().strip())
         later = time.time() + 2 * YOUNG_S
-        mine = Scratch(later)
+        mine = TemporaryFolder(later)
         assert left.exists()
         other.send_signal(signal.SIGKILL)
-    Scratch(time.time()).close()
+    TemporaryFolder(time.time()).close()
     assert left.exists()
-    Scratch(later).close()
+    TemporaryFolder(later).close()
     assert not left.exists()
     assert mine.path.exists()
     mine.close()

@@ -1,7 +1,8 @@
-"""A folder for files on their way: gone with its owner, and swept up after one that was killed.
+"""Folders for files on their way: gone with their owner, and swept up after one that was killed.
 
 Each folder has a file that its process keeps locked. Who makes a folder removes those whose lock is
-free, so that killed runs do not fill the disk; the system frees the locks of a dead process.
+free, so that killed runs leave neither full disks nor the configurations of plugins, which hold secrets;
+the system frees the locks of a dead process.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ import weakref
 from contextlib import suppress
 from pathlib import Path
 
-PREFIX = "penstock-rest-"
+PREFIX = "penstock-run-"
 LOCK = "lock"
 YOUNG_S = 60.0  # a folder may be there for a moment before its lock is
 
 
-class Scratch:
-    """A temporary folder. Raises: OSError if it cannot be made."""
+class TemporaryFolder:
+    """A folder that only its owner can read, below the system's temporary folder.
+
+    `now` in Unix seconds. Raises: OSError if it cannot be made.
+    """
 
     def __init__(self, now: float) -> None:
         _sweep(Path(tempfile.gettempdir()), now)
@@ -30,7 +34,7 @@ class Scratch:
         self._end = weakref.finalize(self, _remove, self.path, lock)
 
     def close(self) -> None:
-        """Remove it with all that is in it."""
+        """Remove it with all that is in it; once is enough."""
         self._end()
 
 
