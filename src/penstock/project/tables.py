@@ -53,8 +53,13 @@ def pipeline_of(project: Project, name: str) -> PipelineSpec:
         f"there is no pipeline `{name}`",
         where=f"project `{project.name}`",
         expected=either(project.pipelines) or "a pipeline, but the project has none",
-        hint=suggest(name, project.pipelines),
+        hint=suggest(name, project.pipelines) or _missing_plugin(name),
     )
+
+
+def _missing_plugin(name: str) -> str | None:
+    """How to bring a Singer plugin in that somebody asks for."""
+    return f"`penstock add {name}` adds a tap or target" if name.startswith(("tap-", "target-")) else None
 
 
 def dataset_of(name: str, pipeline: PipelineSpec) -> str:
