@@ -19,7 +19,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from dagster import AutomationCondition, FreshnessPolicy
-from dagster_shared.check import CheckError
+from dagster._check import CheckError
 
 from penstock.errors import ProjectError, suggest
 
