@@ -30,8 +30,8 @@ _LIMITS = {
 }
 
 
-def complaints(error: ValidationError, tree: Node) -> list[ProjectError]:
-    """One error for each thing that is wrong in `tree`, in the order of the file's lines.
+def complaints(error: ValidationError, tree: Node, kind: type[BaseModel] = ProjectFile) -> list[ProjectError]:
+    """One error for each thing that is wrong in `tree`, a `kind`, in the order of the file's lines.
 
     Values that hold a variable without a value are not judged: that is an error of its own.
     """
@@ -39,7 +39,7 @@ def complaints(error: ValidationError, tree: Node) -> list[ProjectError]:
     for details in error.errors(include_url=False, include_input=False):
         path, node = locate(tree, _steps(details), missing=details["type"] == "missing")
         if not any(n.unset for _, n in node.scalars()):
-            complaint = _complain(details, path, node)
+            complaint = _complain(details, path, node, kind)
             found.setdefault(str(complaint), (node.at.line, complaint))
     return [complaint for _, complaint in sorted(found.values(), key=lambda f: f[0])]
 
@@ -60,24 +60,26 @@ def _steps(details: ErrorDetails) -> Path:
     return (*details["loc"], *details.get("ctx", {}).get("at", ()))
 
 
-def _complain(details: ErrorDetails, path: Path, node: Node) -> ProjectError:
+def _complain(details: ErrorDetails, path: Path, node: Node, root: type[BaseModel]) -> ProjectError:
     """One error of pydantic's, by its kind."""
     kind, ctx = details["type"], details.get("ctx", {})
     name = f"`{dotted(path[-1:]) or 'the file'}`"
     place, found = where(node.at, path), _found(node)
     if kind == "extra_forbidden":
-        return _unknown_key(details, place)
+        return _unknown_key(details, place, root)
     if kind == "missing":
         return ProjectError(f"{name} is missing", where=place)
     if kind == "refused":
         return _refused(details["msg"], ctx, place, node)
     if kind == "union_tag_not_found":
-        choices = _types_at(details["loc"])
+        choices = _types_at(details["loc"], root)
         found = None if isinstance(node.value, dict) else found
         return ProjectError(f"{name} has no `type`", where=place, found=found, expected=either(choices))
     if kind == "union_tag_invalid":
         inner = node.child("type") or node
-        return _unknown_word("`type`", inner, where(inner.at, (*path, "type")), _types_at(details["loc"]))
+        return _unknown_word(
+            "`type`", inner, where(inner.at, (*path, "type")), _types_at(details["loc"], root)
+        )
     if kind in ("enum", "literal_error"):
         words = str(ctx["expected"]).replace(" or ", ", ").split(", ")
         return _unknown_word(name, node, place, [word.strip("'") for word in words])
@@ -87,9 +89,9 @@ def _complain(details: ErrorDetails, path: Path, node: Node) -> ProjectError:
     return ProjectError(f"{name} is out of range", where=place, found=found, expected=limit)
 
 
-def _unknown_key(details: ErrorDetails, place: str) -> ProjectError:
+def _unknown_key(details: ErrorDetails, place: str, root: type[BaseModel]) -> ProjectError:
     key = str(details["loc"][-1]).removeprefix("write.")
-    keys = _keys_at(details["loc"])
+    keys = _keys_at(details["loc"], root)
     hint = suggest(key, keys)
     return ProjectError(
         f"unknown key `{key}`", where=place, expected=None if hint else either(keys), hint=hint
@@ -129,25 +131,27 @@ def _found(node: Node) -> str | None:
     return f"'{node.written}'" if node.written else "nothing"
 
 
-def _models_at(steps: Sequence[str | int]) -> list[type[BaseModel]]:
-    """The models that may stand where `steps` lead."""
-    kinds: list[Any] = [ProjectFile]  # Any: annotations
+def _models_at(steps: Sequence[str | int], root: type[BaseModel]) -> list[type[BaseModel]]:
+    """The models that may stand where `steps` lead from `root`."""
+    kinds: list[Any] = [root]  # Any: annotations
     for step in steps:
         kinds = [inner for kind in kinds for inner in _below(kind, step)]
     return [model for kind in kinds for model in _members(kind)]
 
 
-def _types_at(steps: Sequence[str | int]) -> list[str]:
+def _types_at(steps: Sequence[str | int], root: type[BaseModel]) -> list[str]:
     """The values that `type` may have where `steps` lead."""
-    fields = (m.model_fields["type"] for m in _models_at(steps) if "type" in m.model_fields)
+    fields = (m.model_fields["type"] for m in _models_at(steps, root) if "type" in m.model_fields)
     return [str(word) for field in fields for word in get_args(field.annotation)]
 
 
-def _keys_at(steps: Sequence[str | int]) -> list[str]:
+def _keys_at(steps: Sequence[str | int], root: type[BaseModel]) -> list[str]:
     """The keys that are known where `steps` lead, but for the last of them."""
     written = str(steps[-1]).startswith("write.")
-    models = [WriteSpec] if written else _models_at(steps[:-1])
-    fields = [item for m in models for item in m.model_fields.items()]
+    models = [WriteSpec] if written else _models_at(steps[:-1], root)
+    fields = [
+        item for m in models for item in m.model_fields.items() if item[0] not in getattr(m, "without", ())
+    ]
     return list(dict.fromkeys(key for name, f in fields for key in (name, f.alias) if key))
 
 

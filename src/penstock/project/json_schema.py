@@ -15,8 +15,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from penstock.gate.verdict import Action, Policy
+from penstock.models.model import Materialization
 from penstock.project import spec
 from penstock.project.base import Spec
+from penstock.schema.contract import Mode
+from penstock.schema.disposition import Order, Strategy, WriteMode
+from penstock.schema.nesting import NestingMode
 
 # Any throughout: JSON Schema is nested dictionaries.
 
@@ -25,8 +30,8 @@ _VARIABLE = {"type": "string", "pattern": r"\$\{.+\}", "description": "A variabl
 _PARTIAL = "Overlay"
 _WORDS = ("integer", "number", "boolean")
 _ENUMS = tuple(
-    f"#/$defs/{name}"
-    for name in ("Action", "Mode", "NestingMode", "Order", "Policy", "Strategy", "WriteMode")
+    f"#/$defs/{kind.__name__}"
+    for kind in (Action, Materialization, Mode, NestingMode, Order, Policy, Strategy, WriteMode)
 )
 
 
@@ -58,8 +63,12 @@ def _complete(definition: dict[str, Any], model: type[BaseModel], notes: dict[tu
     properties: dict[str, Any] = definition["properties"]
     required = set(definition.pop("required", ()))
     choices = []
+    without: tuple[str, ...] = getattr(model, "without", ())
     for name, field in model.model_fields.items():
         key = field.alias or name
+        if name in without:
+            del properties[key]
+            continue
         if "const" in properties[key]:
             required.add(key)
         properties[key] = _lenient(properties[key], _note(notes, model, name), key in required)

@@ -59,7 +59,8 @@ def _spellings(step: str | int) -> Iterator[tuple[str | int, ...]]:
     name = step.removeprefix("write.")
     twins = {
         "write": "write_disposition", "schema_name": "schema", "url": "path",
-        "min_length": "minLength", "max_length": "maxLength",
+        "min_length": "minLength", "max_length": "maxLength", "primary_key": "unique_key",
+        "strategy": "incremental_strategy",
     }  # fmt: skip
     for one, other in twins.items():
         if step in (one, other):

@@ -29,6 +29,16 @@ def names(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
+def freshness(value: Any) -> Any:
+    """An age alone, from which on the data is too old."""
+    return {"fail_after": value} if isinstance(value, str | int) and not isinstance(value, bool) else value
+
+
+def path(value: Any) -> Any:
+    """A path alone."""
+    return {"path": value} if isinstance(value, str) else value
+
+
 def delimiter(value: Any) -> Any:
     """A tab that was written as backslash and t, or by name."""
     return "\t" if value in ("\\t", "tab") else value

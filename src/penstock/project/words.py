@@ -17,6 +17,8 @@ _SEGMENT = re.compile(r"[^\W_][\w.=%-]*")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _MEMORY = re.compile(r"\d+(\.\d+)?\s*([KMGT]i?B|%)", re.IGNORECASE)
 _CRON_FIELD = re.compile(r"[\dA-Za-z*?/,#-]+")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_DURATION = re.compile(r"[1-9]\d*[smhdw]", re.ASCII)
 NAMINGS = ("direct", "snake_case", "sql_ci")
 _CRON_WORDS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
 
@@ -130,6 +132,31 @@ def cron(value: str | None) -> str | None:
             expected='five cron fields (minute, hour, day, month, weekday), such as "30 13 * * 0"',
             hint=suggest(value, _CRON_WORDS),
         )
+    return value
+
+
+def duration(value: str) -> str:
+    """A length of time: a whole number and its unit."""
+    if not _DURATION.fullmatch(value):
+        raise refuse(
+            f"{value!r} is not a length of time",
+            expected="a whole number and `s`, `m`, `h`, `d` or `w`, such as `30h`",
+            hint=f"write `{value.strip()}s` for seconds" if value.strip().isdecimal() else None,
+        )
+    return value
+
+
+def seconds(length: str) -> float:
+    """A length of time, such as `30h`, in seconds."""
+    return float(length[:-1]) * _SECONDS[length[-1]]
+
+
+def folder(value: str) -> str:
+    """A folder of the project, on a disk."""
+    if not value.strip():
+        raise refuse("an empty path leads nowhere", expected="a folder")
+    if scheme := _SCHEME.match(value):
+        raise refuse(f"code cannot be read at '{scheme[0]}'", expected="a folder beside the project file")
     return value
 
 
