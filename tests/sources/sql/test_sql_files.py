@@ -103,6 +103,23 @@ def test_strict_tables_keys_and_views_of_sqlite(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("made", [lite, duck])
+def test_foreign_keys_of_files(bench: Bench, made: Callable[..., str]) -> None:
+    url = made(
+        bench.root,
+        """
+        CREATE TABLE a (x INTEGER, y INTEGER, PRIMARY KEY (x, y));
+        CREATE TABLE b (p INTEGER, q INTEGER, FOREIGN KEY (q, p) REFERENCES a (x, y));
+        INSERT INTO a VALUES (1, 2); INSERT INTO b VALUES (2, 1)
+        """,
+    )
+    tables = {b.table: b.hints.declared for b in given(source(url, bench.root))[0] if b.hints}
+    assert tables["b"].extra["references"] == [
+        {"columns": ["q", "p"], "referenced_table": "a", "referenced_columns": ["x", "y"]}
+    ]
+    assert "references" not in tables["a"].extra
+
+
 def test_a_cursor_goes_by_bytes_whatever_the_collation(tmp_path: Path) -> None:
     """By the table's own collation `b` comes before `C`: a cursor would lose rows."""
     url = lite(tmp_path, "CREATE TABLE t (k TEXT COLLATE NOCASE); INSERT INTO t VALUES ('B'), ('a')")
@@ -234,7 +251,8 @@ def test_any_dialect_of_sqlalchemy(bench: Bench, postgres_url: Callable[[], str]
             INSERT INTO t VALUES (1, 1234567890123456789012345678.0123456789, 1.50, '2024-01-01 10:00+02',
               '10:00', '1 mon', '{"a": 1.10}', '{1,NULL}', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11',
               '\\x00ff', '2024-02-29', 0.1, '50% :of it''s');
-            INSERT INTO t (id) VALUES (2)
+            INSERT INTO t (id) VALUES (2);
+            CREATE TABLE c (of int REFERENCES t (id)); INSERT INTO c VALUES (1)
         """)
     other = url.replace("postgresql://", "postgresql+psycopg://")
     bench.loads(other, tables={"t": {"where": "w LIKE '50\\%% :of%' OR w IS NULL"}})
@@ -252,6 +270,11 @@ def test_any_dialect_of_sqlalchemy(bench: Bench, postgres_url: Callable[[], str]
     assert sum(len(b.data) for b in blocks) == 1  # type: ignore[arg-type]
     blocks, _ = given(source(other, bench.root, **said), checkpoints[-1].state)
     assert sum(len(b.data) for b in blocks) == 0  # type: ignore[arg-type]
+    [child] = given(source(other, bench.root, tables={"c": {}}))[0]
+    assert child.hints is not None
+    assert child.hints.declared.extra["references"] == [
+        {"columns": ["of"], "referenced_table": "t", "referenced_columns": ["id"]}
+    ]
     wrong = bench.run(other.replace("s3cret", "s3cret-not"))
     assert wrong.error is not None
     assert "s3cret" not in wrong.error

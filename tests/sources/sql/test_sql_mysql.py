@@ -87,12 +87,18 @@ def test_keys_comments_views_and_globs(bench: Bench, url: str) -> None:
         "CREATE TABLE a (x int, y int COMMENT 'why', PRIMARY KEY (y, x)) COMMENT 'of things'",
         "CREATE TABLE `odd ``name``` (`a b` int)",
         "CREATE VIEW v AS SELECT x FROM a",
+        "CREATE TABLE w (p int, q int, FOREIGN KEY (q, p) REFERENCES a (y, x))",
     )
     blocks, _ = given(source(url, bench.root, tables=["*"], include_views=True))
-    assert sorted(block.table for block in blocks) == ["a", "odd `name`", "v"]
+    assert sorted(block.table for block in blocks) == ["a", "odd `name`", "v", "w"]
     hints = next(block.hints for block in blocks if block.table == "a")
     assert hints is not None
     assert (hints.declared.primary_key, hints.declared.description) == (("y", "x"), "of things")
+    child = next(block.hints for block in blocks if block.table == "w")
+    assert child is not None
+    assert child.declared.extra["references"] == [
+        {"columns": ["q", "p"], "referenced_table": "a", "referenced_columns": ["y", "x"]}
+    ]
     assert [(c.name, c.nullable, c.description) for c in hints.declared.columns] == [
         ("x", False, None), ("y", False, "why"),
     ]  # fmt: skip

@@ -56,6 +56,32 @@ def test_what_the_database_says_of_a_table_travels_with_its_rows(postgres_url: U
     ]
     assert block.hints.disposition is not None
     assert block.hints.disposition.mode is WriteMode.REPLACE
+    assert "references" not in declared.extra
+
+
+def test_foreign_keys_are_remarks_of_the_table_that_has_them(postgres_url: Url, tmp_path: Path) -> None:
+    url = postgres_url()
+    do(url, """
+        CREATE TABLE shops (country text, number int, PRIMARY KEY (country, number));
+        CREATE TABLE orders (
+          id int PRIMARY KEY, shop int, land text, before int CONSTRAINT a REFERENCES orders (id),
+          CONSTRAINT b FOREIGN KEY (land, shop) REFERENCES shops (country, number)
+        );
+        INSERT INTO shops VALUES ('SG', 1); INSERT INTO orders VALUES (1, 1, 'SG', NULL)
+    """)  # fmt: skip
+    said: dict[str, object] = {"orders": {}, "shops": {}}
+    tables = {b.table: b.hints.declared for b in given(source(url, tmp_path, tables=said))[0] if b.hints}
+    assert tables["orders"].extra["references"] == [
+        {"columns": ["before"], "referenced_table": "orders", "referenced_columns": ["id"]},
+        {
+            "columns": ["land", "shop"],
+            "referenced_table": "shops",
+            "referenced_columns": ["country", "number"],
+        },
+    ]
+    [block] = given(source(url, tmp_path, tables={"orders": {"exclude_columns": ["before"]}}))[0]
+    assert block.hints is not None
+    assert [r["columns"] for r in block.hints.declared.extra["references"]] == [["land", "shop"]]
 
 
 @pytest.fixture(scope="module")

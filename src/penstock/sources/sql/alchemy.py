@@ -23,7 +23,7 @@ from penstock.sources.sql import faults
 from penstock.sources.sql.address import Address
 from penstock.sources.sql.dynamic import Pace
 from penstock.sources.sql.literals import number_or_text, text
-from penstock.sources.sql.relation import Field, Found, How, Query, Relation
+from penstock.sources.sql.relation import Field, Found, How, Query, Reference, Relation
 
 # Any throughout: a value has whatever type the driver gives it
 
@@ -127,8 +127,12 @@ class AlchemyServer:
             warnings.simplefilter("ignore", SAWarning)  # a type without a name here is read as text
             columns = self._inspector.get_columns(name, where)
         fields = tuple(self._field(column, column["name"] in key) for column in columns)
+        references = tuple(
+            Reference(tuple(f["constrained_columns"]), f["referred_table"], tuple(f["referred_columns"]))
+            for f in ([] if is_view else self._inspector.get_foreign_keys(name, where))
+        )
         sql = f"{self.quote(schema)}.{self.quote(name)}" if schema else self.quote(name)
-        return Relation(schema, name, sql, fields, tuple(key), comment, is_view)
+        return Relation(schema, name, sql, fields, tuple(key), comment, is_view, references)
 
     def _field(self, column: Any, in_key: bool) -> Field:
         kind, how, printed = _kind(column["type"])

@@ -166,7 +166,8 @@ def _narrowed(name: str, relation: Relation, said: SqlTableSpec) -> Relation:
             expected=either(names),
         )
     key = relation.primary_key if set(relation.primary_key) <= left else ()
-    return replace(relation, fields=tuple(kept), primary_key=key)
+    references = tuple(r for r in relation.references if set(r.columns) <= left)
+    return replace(relation, fields=tuple(kept), primary_key=key, references=references)
 
 
 def _hints(name: str, relation: Relation, said: SqlTableSpec) -> Hints:
@@ -180,5 +181,6 @@ def _hints(name: str, relation: Relation, said: SqlTableSpec) -> Hints:
             f"`{name}` is merged, but nothing tells one row from another",
             expected="a primary key in the database, or `primary_key` in the source",
         )
-    declared = Table(name, columns, primary_key=key, description=relation.comment)
+    extra = {"references": [r.remark for r in relation.references]} if relation.references else {}
+    declared = Table(name, columns, primary_key=key, description=relation.comment, extra=extra)
     return Hints(declared, disposition=Disposition(mode, key))

@@ -18,7 +18,7 @@ from penstock.schema.types import DataType, Decimal
 from penstock.sources.sql import faults
 from penstock.sources.sql.address import Address
 from penstock.sources.sql.literals import quoted, spelt, text
-from penstock.sources.sql.relation import Field, Found, How, Query, Relation
+from penstock.sources.sql.relation import Field, Found, How, Query, Reference, Relation
 
 MOST_ROWS = 16_384  # DuckDB gathers so many before it gives any, however long they are
 _RELATIONS = """
@@ -32,6 +32,12 @@ LEFT JOIN duckdb_constraints() k
 WHERE NOT c.internal AND NOT starts_with(c.table_name, '_penstock')
   AND c.database_name = current_database() AND c.schema_name IN ({schemas})
 ORDER BY c.schema_name, c.table_name, c.column_index
+"""
+_REFERENCES = """
+SELECT schema_name, table_name, constraint_column_names, referenced_table, referenced_column_names
+FROM duckdb_constraints()
+WHERE constraint_type = 'FOREIGN KEY' AND database_name = current_database() AND schema_name IN ({schemas})
+ORDER BY table_oid, constraint_index
 """
 _AS_TEXT = re.compile(r"^(UHUGEINT|BIGNUM|VARINT|BIT|INTERVAL|TIME WITH TIME ZONE|ENUM\(|UNION\(|TIME_NS)")
 _INSIDE = re.compile(r"HUGEINT|BIGNUM|VARINT|BIT\b|INTERVAL|TIME WITH|UNION|TIME|DATE|UUID|MAP\(|\[\d+\]")
@@ -59,6 +65,10 @@ class DuckServer:
             found: dict[tuple[str, str], list[Any]] = {}
             for row in self._all(_RELATIONS.format(schemas=wanted)):
                 found.setdefault((row[0], row[1]), []).append(row)
+            references: dict[tuple[str, str], list[Reference]] = {}
+            for schema, name, columns, table, there in self._all(_REFERENCES.format(schemas=wanted)):
+                refers = Reference(tuple(columns), table, tuple(there))
+                references.setdefault((schema, name), []).append(refers)
         relations = [
             Relation(
                 schema,
@@ -68,6 +78,7 @@ class DuckServer:
                 tuple(rows[0][8] or ()),
                 rows[0][3],
                 rows[0][2],
+                tuple(references.get((schema, name), ())),
             )
             for (schema, name), rows in found.items()
         ]

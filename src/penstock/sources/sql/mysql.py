@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -24,7 +26,7 @@ from penstock.sources.sql import faults
 from penstock.sources.sql.address import Address
 from penstock.sources.sql.dynamic import Pace
 from penstock.sources.sql.literals import number_or_text, spelt, text
-from penstock.sources.sql.relation import Field, Found, How, Query, Relation
+from penstock.sources.sql.relation import Field, Found, How, Query, Reference, Relation
 
 _RELATIONS = """
 SELECT c.table_schema, c.table_name, t.table_type, t.table_comment, c.column_name, c.is_nullable,
@@ -34,6 +36,12 @@ JOIN information_schema.tables t ON t.table_schema = c.table_schema AND t.table_
 LEFT JOIN information_schema.statistics k ON k.table_schema = c.table_schema
   AND k.table_name = c.table_name AND k.column_name = c.column_name AND k.index_name = 'PRIMARY'
 WHERE c.table_schema IN ({schemas}) ORDER BY c.table_schema, c.table_name, c.ordinal_position
+"""
+_REFERENCES = """
+SELECT table_schema, table_name, constraint_name, column_name, referenced_table_name, referenced_column_name
+FROM information_schema.key_column_usage
+WHERE referenced_table_name IS NOT NULL AND table_schema IN ({schemas})
+ORDER BY table_schema, table_name, constraint_name, ordinal_position
 """
 _WHOLE = {"tinyint": 8, "smallint": 16, "mediumint": 32, "int": 32, "bigint": 64, "year": 16}
 _BYTES = ("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob")
@@ -94,7 +102,11 @@ class MySQLServer:
             found: dict[tuple[str, str], list[Any]] = {}
             for row in self._all(_RELATIONS.format(schemas=wanted)):
                 found.setdefault((row[0], row[1]), []).append(row)
-        return Found(tuple(self._relation(rows) for rows in found.values()), self._database)
+            said = _references(self._all(_REFERENCES.format(schemas=wanted)))
+        relations = [
+            replace(self._relation(rows), references=said.get(place, ())) for place, rows in found.items()
+        ]
+        return Found(tuple(relations), self._database)
 
     def describe(self, name: str, query: str) -> Relation:
         """A query as a relation."""
@@ -231,6 +243,16 @@ class MySQLServer:
         if number in _UNKNOWN_SQL or isinstance(error, pymysql.err.DataError):
             return faults.wrong_sql(self.address, table, said)
         return faults.failed(self.address, table, said)
+
+
+def _references(rows: Sequence[Any]) -> dict[tuple[str, str], tuple[Reference, ...]]:
+    """The foreign keys of tables, by schema and name, of rows of `_REFERENCES`."""
+    found: dict[tuple[str, str], list[Reference]] = {}
+    for (schema, name, _), columns in groupby(rows, lambda row: tuple(row[:3])):
+        told = [row[3:] for row in columns]
+        here, there = tuple(row[0] for row in told), tuple(row[2] for row in told)
+        found.setdefault((schema, name), []).append(Reference(here, told[0][1], there))
+    return {place: tuple(references) for place, references in found.items()}
 
 
 _BLOBS = (

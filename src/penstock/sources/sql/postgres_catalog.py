@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -10,7 +11,7 @@ from typing import Any
 from penstock.schema import types as t
 from penstock.schema.types import DataType, Decimal, Kind, List, Scalar
 from penstock.sources.sql.literals import quoted
-from penstock.sources.sql.relation import Field, How, Relation
+from penstock.sources.sql.relation import Field, How, Reference, Relation
 
 RELATIONS = """
 SELECT n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS relkind,
@@ -21,7 +22,16 @@ SELECT n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS re
        CASE WHEN t.typtype = 'd' THEN b.typtype ELSE t.typtype END::text AS typtype,
        CASE WHEN t.typtype = 'd' AND t.typtypmod <> -1 THEN t.typtypmod ELSE a.atttypmod END AS typmod,
        e.typname::text AS item, e.typtype::text AS item_typtype, col_description(c.oid, a.attnum) AS comment,
-       array_position(k.conkey, a.attnum) AS key_at
+       array_position(k.conkey, a.attnum) AS key_at,
+       (SELECT json_agg(json_build_array(
+               ARRAY(SELECT x.attname FROM unnest(f.conkey) WITH ORDINALITY u(n, i)
+                     JOIN pg_attribute x ON x.attrelid = f.conrelid AND x.attnum = u.n ORDER BY u.i),
+               r.relname,
+               ARRAY(SELECT x.attname FROM unnest(f.confkey) WITH ORDINALITY u(n, i)
+                     JOIN pg_attribute x ON x.attrelid = f.confrelid AND x.attnum = u.n ORDER BY u.i)
+             ) ORDER BY f.conname)::text
+             FROM pg_constraint f JOIN pg_class r ON r.oid = f.confrelid
+             WHERE f.conrelid = c.oid AND f.contype = 'f') AS foreign_keys
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -81,6 +91,10 @@ def relations_of(rows: Sequence[Mapping[str, Any]]) -> tuple[Relation, ...]:
                 tuple(column for _, column in keys),
                 told[0]["table_comment"],
                 told[0]["relkind"] in ("v", "m"),
+                tuple(
+                    Reference(tuple(here), table, tuple(there))
+                    for here, table, there in json.loads(told[0]["foreign_keys"] or "[]")
+                ),
             )
         )
     return tuple(found)

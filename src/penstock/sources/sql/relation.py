@@ -47,6 +47,21 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """A foreign key: the values of `columns` are among those of `there` (none: its key) in another table."""
+
+    columns: tuple[str, ...]
+    table: str
+    there: tuple[str, ...]
+
+    @property
+    def remark(self) -> dict[str, object]:
+        """What is kept of it beside the table's definition, in the words of dlt."""
+        there = list(self.there)
+        return {"columns": [*self.columns], "referenced_table": self.table, "referenced_columns": there}
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
     """A table, a view or a query, as the database describes it.
 
@@ -60,6 +75,7 @@ class Relation:
     primary_key: tuple[str, ...] = ()
     comment: str | None = None
     is_view: bool = False
+    references: tuple[Reference, ...] = ()
 
     def field(self, name: str) -> Field | None:
         """The column of that name, or None."""

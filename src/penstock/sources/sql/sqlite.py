@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -17,7 +18,7 @@ from penstock.sources.sql import faults
 from penstock.sources.sql.address import Address
 from penstock.sources.sql.dynamic import Pace, Seen
 from penstock.sources.sql.literals import number_or_text, quoted
-from penstock.sources.sql.relation import Field, Found, How, Query, Relation
+from penstock.sources.sql.relation import Field, Found, How, Query, Reference, Relation
 
 _TABLES = """
 SELECT m.name, m.type, (SELECT max(l.strict) FROM pragma_table_list(m.name) l WHERE l.schema = 'main')
@@ -25,6 +26,7 @@ FROM main.sqlite_master m
 WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY m.rowid
 """
 _COLUMNS = 'SELECT name, type, "notnull", pk FROM pragma_table_xinfo(?) WHERE hidden <> 1 ORDER BY cid'
+_REFERENCES = 'SELECT id, "table", "from", "to" FROM pragma_foreign_key_list(?) ORDER BY id DESC, seq'
 _STRICT: dict[str, DataType] = {
     "INT": t.INT64, "INTEGER": t.INT64, "REAL": t.FLOAT64, "TEXT": t.TEXT, "BLOB": t.BINARY,
 }  # fmt: skip
@@ -98,7 +100,18 @@ class SQLiteServer:
             self._field(column, words, nullable=not notnull and column not in rowid, strict=bool(strict))
             for column, words, notnull, _ in found
         )
-        return Relation("main", name, quoted(name), fields, key, is_view=kind == "view")
+        refers = self._references(name)
+        return Relation("main", name, quoted(name), fields, key, is_view=kind == "view", references=refers)
+
+    def _references(self, name: str) -> tuple[Reference, ...]:
+        """The foreign keys of a table; one that names no columns means the other's primary key."""
+        found: dict[int, list[Any]] = {}
+        for number, *row in self._connection.execute(_REFERENCES, (name,)):
+            found.setdefault(number, []).append(row)
+        return tuple(
+            Reference(tuple(c for _, c, _ in rows), rows[0][0], tuple(t for *_, t in rows if t is not None))
+            for rows in found.values()
+        )
 
     def _field(self, name: str, words: str, *, nullable: bool, strict: bool) -> Field:
         native = words or "any"
