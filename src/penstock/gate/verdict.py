@@ -38,11 +38,15 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something the gate found about a whole file; `action` says what becomes of the file."""
+    """Something the gate found about a whole file; `action` says what becomes of the file.
+
+    `broken` names the rules of rows that it is about, if it is about a row.
+    """
 
     rule: str
     action: Action
     message: str
+    broken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

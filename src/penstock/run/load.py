@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from penstock.errors import BugError, LossyError, NotFoundError, RefusedError
 from penstock.gate.arrival import judge_arrival, judge_content, judge_counts, unreadable
-from penstock.gate.rules import lookups, unique_keys
+from penstock.gate.rules import lookups, rule_id, unique_keys
 from penstock.gate.unique import UNIQUE, KeyBook, Repeat
 from penstock.gate.verdict import Action, Broken, Finding, Verdict
 from penstock.gate.volume import judge_volume
@@ -281,9 +281,9 @@ class Pass:
         if any(f.rule == "rows" for f in job.tally.findings):
             return
         said = "; ".join(f"{b.column or ''} {b.rule}: {b.value}".strip() for b in broken)
-        job.tally.findings.append(
-            Finding("rows", Action.FAIL, f"row {row:,} breaks a rule that must hold: {said}")
-        )
+        message = f"row {row:,} breaks a rule that must hold: {said}"
+        rules = tuple(rule_id(b.rule, b.column) for b in broken)
+        job.tally.findings.append(Finding("rows", Action.FAIL, message, rules))
 
     def _conclude(self, job: Job) -> None:
         tally, rules, waiting = job.tally, job.flow.arrival, job.waiting
