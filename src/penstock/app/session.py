@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from penstock.app.aside import Aside
 from penstock.app.files import load_project
+from penstock.app.opened import unheard
 from penstock.app.retrying import retried
-from penstock.errors import NotFoundError, ProjectError, RefusedError, UsageError, suggest
+from penstock.app.stating import Stating
+from penstock.errors import ProjectError, RefusedError, UsageError
 from penstock.gate.rules import identifier
 from penstock.ledger import Facts, Refresh, RunRecord
-from penstock.project.loaded import LoadedProject
 from penstock.project.maker import MakerSpec
-from penstock.project.order import order_pipelines
 from penstock.project.singer_target import SingerTargetSpec
-from penstock.project.spec import Project, TableSpec
-from penstock.project.tables import destination_of, pipeline_of
+from penstock.project.promise import TableSpec
+from penstock.project.tables import destination_of
 from penstock.report.facts import (
-    Kept,
     Observer,
     PipelineResult,
     PipelineStatus,
     PlannedPipeline,
     PlanResult,
-    QuarantinedRow,
-    QuarantineEntry,
     RunResult,
     Status,
     TableTotals,
@@ -44,11 +41,6 @@ if TYPE_CHECKING:
     from penstock.app.blocks import BlockOptions
     from penstock.app.dataset import Dataset
     from penstock.app.shapes import SchemaVersion
-    from penstock.run.drop import Drop
-    from penstock.run.flow import Flow
-    from penstock.run.pipeline import Work
-    from penstock.run.quiet import Quiet
-    from penstock.run.recording import Runs
     from penstock.schema.table import Table
 
 
@@ -57,23 +49,8 @@ def open_session(start: Path | None = None, environment: str | None = None) -> S
     return Session(load_project(start, environment))
 
 
-class Session:
+class Session(Stating, Aside):
     """One project, with one environment applied."""
-
-    def __init__(self, loaded: LoadedProject) -> None:
-        self.loaded = loaded
-
-    @property
-    def project(self) -> Project:
-        """The project as typed values."""
-        return self.loaded.project
-
-    def redact(self, text: str) -> str:
-        """`text` with the project's secrets masked."""
-        return self.loaded.redact(text)
-
-    def close(self) -> None:
-        """Nothing is kept open between calls."""
 
     def check(self) -> None:
         """Check what reading the project cannot tell: that SQL conditions are SQL.
@@ -205,68 +182,6 @@ class Session:
             results.append(self._locked(name, observe, "rebuild", work))
         return RunResult(tuple(results))
 
-    def plan_drop(
-        self,
-        pipeline: str,
-        names: Sequence[str],
-        *,
-        state_paths: Sequence[str] = (),
-        state_only: bool = False,
-    ) -> Drop:
-        """What `drop` would drop of a pipeline: tables and resources by name, glob or `re:...`.
-
-        `state_paths` are JSONPaths of further state to reset; `state_only` keeps the tables.
-        Raises: NotFoundError for a name or a path that matches nothing.
-        """
-        from penstock.run.drop import plan_drop
-
-        pipeline_of(self.project, pipeline)
-        with self._still(pipeline, _unheard) as flow:
-            facts = flow.destination.facts(pipeline)
-            return plan_drop(flow, facts, names, state_paths, state_only=state_only)
-
-    def plan_drop_all(self, pipeline: str, *, state_only: bool = False) -> Drop:
-        """What dropping all tables and all state of a pipeline would drop."""
-        from penstock.run.drop import plan_drop_all
-
-        pipeline_of(self.project, pipeline)
-        with self._still(pipeline, _unheard) as flow:
-            return plan_drop_all(flow, flow.destination.facts(pipeline), state_only=state_only)
-
-    def drop(self, what: Drop, observe: Observer, *, wait_s: float = 0) -> PipelineResult:
-        """Drop tables and reset state, in one commit. Raw history keeps the files.
-
-        What waits is loaded before. `penstock.run.drop` says how it is kept.
-        """
-        from penstock.run.drop import drop
-
-        if what.is_nothing:
-            return PipelineResult(what.pipeline, Status.NOTHING_NEW)
-        with self._still(what.pipeline, observe) as flow:
-            return drop(flow, self._quiet(what.pipeline), self._runs, what, wait_s)
-
-    def state(self, pipeline: str) -> str | None:
-        """The state of a pipeline's source as the last load left it: JSON text, or None."""
-        name = self._one(pipeline)
-        with self._still(name, _unheard) as flow:
-            return flow.destination.facts(name).state.get(flow.dataset)
-
-    def set_state(self, pipeline: str, state: str, observe: Observer, *, wait_s: float = 0) -> PipelineResult:
-        """Put a state (JSON text) in the place of a pipeline's own. What waits is loaded before."""
-        from penstock.app.asking import Stating
-        from penstock.app.blocks import BlockOptions
-        from penstock.run.pipeline import run_pipeline
-
-        name = self._one(pipeline, BlockOptions(keep=True))
-        with self._still(name, observe) as flow:
-            stating = replace(flow, producer=Stating(state))
-            return run_pipeline(stating, self._quiet(name), wait_s, runs=self._runs, command="state")
-
-    def with_state(self) -> dict[str, str]:
-        """The states of all pipelines that have one, by the pipeline's name."""
-        found = {name: self.state(name) for name in self._seen([])}
-        return {name: state for name, state in found.items() if state is not None}
-
     # ------------------------------------------------------------------------------ looking
 
     def status(self, pipelines: Sequence[str]) -> list[PipelineStatus]:
@@ -276,7 +191,7 @@ class Session:
 
         found = []
         for name in self._seen(pipelines):
-            with self._flow(name, _unheard) as flow:
+            with self._flow(name, unheard) as flow:
                 holder = flow.destination.holder(name)
                 facts = flow.destination.facts(name)
                 shelf = Shelf(flow)
@@ -317,7 +232,7 @@ class Session:
         if sql is None and table is None:
             return self._list_tables()
         name = self._home_of(table) if table else self._seen([pipeline] if pipeline else [])[0]
-        with self._flow(name, _unheard) as flow:
+        with self._flow(name, unheard) as flow:
             bare = (
                 table.rpartition(".")[2]
                 if table and table not in flow.destination.facts(name).tables
@@ -339,72 +254,13 @@ class Session:
 
         rows = []
         for name in self._seen([]):
-            with self._flow(name, _unheard) as flow:
+            with self._flow(name, unheard) as flow:
                 for table in flow.destination.facts(name).tables:
                     counted = flow.destination.query(f"SELECT count(*) AS n FROM {identifier(table)}")
                     count = counted.column("n")[0].as_py()
                     rows.append({"pipeline": name, "table": table, "rows": count})
         schema = pa.schema([("pipeline", pa.string()), ("table", pa.string()), ("rows", pa.int64())])
         return pa.Table.from_pylist(rows, schema=schema)
-
-    # --------------------------------------------------------------------------- quarantine
-
-    def quarantine_list(self, pipelines: Sequence[str]) -> list[QuarantineEntry]:
-        """Everything that is set aside, by pipeline."""
-        from penstock.run.quarantine import entries
-
-        found: list[QuarantineEntry] = []
-        for name in self._seen(pipelines):
-            with self._flow(name, _unheard) as flow:
-                found.extend(entries(flow, flow.destination.facts(name)))
-        return found
-
-    def quarantine_show(self, what: str, limit: int) -> list[QuarantinedRow]:
-        """Quarantined rows of a file (by key) or of a table, oldest first."""
-        from penstock.run.quarantine import rows_of
-
-        rows: list[QuarantinedRow] = []
-        for entry in self._entries(what):
-            with self._flow(entry.pipeline, _unheard) as flow:
-                for row in rows_of(flow, entry.key):
-                    if len(rows) == limit:
-                        return rows
-                    rows.append(row)
-        return rows
-
-    def quarantine_export(self, target: Path, what: str | None) -> list[Path]:
-        """Write quarantined records, as they came, into a folder: one file for each file of the source."""
-        from penstock.run.quarantine import export
-
-        written = []
-        for entry in self._entries(what, tuple(Kept)):
-            with self._flow(entry.pipeline, _unheard) as flow:
-                written.append(export(flow, entry, target))
-        return written
-
-    def quarantine_replay(self, what: Sequence[str], observe: Observer) -> RunResult:
-        """Judge quarantined rows (of files or tables; all if none is named) again, and load what passes."""
-        from penstock.run.replay import replay
-
-        entries = [e for w in what for e in self._entries(w)] if what else self._entries(None)
-        results = []
-        for name in dict.fromkeys(e.pipeline for e in entries):
-            keys = list(dict.fromkeys(e.key for e in entries if e.pipeline == name))
-            results.append(self._locked(name, observe, "replay", partial(replay, keys=keys)))
-        return RunResult(tuple(results))
-
-    def _entries(self, what: str | None, kept: tuple[Kept, ...] = (Kept.ROWS,)) -> list[QuarantineEntry]:
-        rows = [e for e in self.quarantine_list([]) if e.kept in kept]
-        if what is None:
-            return rows
-        chosen = [e for e in rows if what in (e.key, e.table, f"{e.pipeline}.{e.table}")]
-        if not chosen:
-            known = {name for e in rows for name in (e.table, e.key)}
-            raise NotFoundError(
-                f"nothing of `{what}` is in the quarantine",
-                hint=suggest(what, known) or "`penstock quarantine list` shows what is",
-            )
-        return chosen
 
     # ------------------------------------------------------------------------------- schema
 
@@ -421,118 +277,8 @@ class Session:
         from penstock.app.shapes import versions_of
 
         pipeline = self._home_of(table)
-        with self._flow(pipeline, _unheard) as flow:
+        with self._flow(pipeline, unheard) as flow:
             return versions_of(flow.destination, pipeline, table.removeprefix(f"{pipeline}."))
-
-    # ------------------------------------------------------------------------------- inside
-
-    @property
-    def _private(self) -> Path:
-        return Path(self.project.root) / ".penstock"
-
-    def _quiet(self, pipeline: str) -> Quiet:
-        from penstock.run.quiet import Quiet
-
-        return Quiet(self._private / "quiet", pipeline, self.loaded.digest)
-
-    @property
-    def _runs(self) -> Runs:
-        from penstock.run.recording import Runs
-
-        return Runs(self._private / "runs", self.redact)
-
-    def _chosen(
-        self, pipelines: Sequence[str], blocks: BlockOptions | None = None, *, running: bool = False
-    ) -> list[str]:
-        """The pipelines that are named, in order (all if none is); those of blocks join the project."""
-        if any(name not in self.project.pipelines for name in pipelines) and self._has_plugins:
-            from penstock.app.blocks import BlockOptions, with_pairs
-
-            options = blocks or BlockOptions()
-            if running:
-                options = replace(options, install=True, keep=True)
-            self.loaded, pipelines = with_pairs(self.loaded, pipelines, options)
-        order = order_pipelines(self.project)
-        for name in pipelines:
-            pipeline_of(self.project, name)
-        return [name for name in order if not pipelines or name in pipelines]
-
-    def _one(self, name: str, blocks: BlockOptions | None = None) -> str:
-        """A pipeline whose source makes records, by name. Raises: UsageError for several, or for files."""
-        found = self._chosen([name], blocks)
-        if len(found) != 1 or not isinstance(self.project.pipelines[found[0]].source, MakerSpec):
-            raise UsageError(
-                f"`{name}` keeps no state",
-                found=", ".join(found)
-                if len(found) > 1
-                else "a source of files, which the ledger looks after",
-                expected="a pipeline whose source makes records, such as `tap-github-to-target-jsonl`",
-            )
-        return found[0]
-
-    def _seen(self, pipelines: Sequence[str]) -> list[str]:
-        """The pipelines that are named; if none is, all of the project, and the blocks that it has run."""
-        if pipelines or not self._has_plugins:
-            return self._chosen(pipelines)
-        from penstock.app.blocks import remembered
-
-        return self._chosen([*self.project.pipelines, *remembered(self.loaded)])
-
-    @property
-    def _has_plugins(self) -> bool:
-        return any(self.project.plugins.all()) or bool(self.project.jobs)
-
-    def _pipelines_of(self, tables: Sequence[str]) -> dict[str, list[str]]:
-        """The pipelines that fill tables, and which of them: names as `table` or `pipeline.table`."""
-        found: dict[str, list[str]] = {}
-        for table in tables:
-            name = self._home_of(table)
-            found.setdefault(name, []).append(table.removeprefix(f"{name}."))
-        return found
-
-    def _home_of(self, table: str) -> str:
-        """The pipeline that fills a table: as the project says, or as a ledger knows."""
-        if table.startswith("_penstock"):
-            return self._seen([])[0]
-        try:
-            return self.loaded.find_table(table)[0]
-        except NotFoundError:
-            for name in self._seen([]):
-                with self._flow(name, _unheard) as flow:
-                    known = flow.destination.facts(name).tables
-                    if table in known or table.removeprefix(f"{name}.") in known:
-                        return name
-            raise
-
-    @contextmanager
-    def _flow(self, name: str, observe: Observer) -> Iterator[Flow]:
-        from penstock.app.flows import flow_of
-
-        flow = flow_of(self.loaded, name, observe)
-        try:
-            yield flow
-        finally:
-            flow.destination.close()
-
-    @contextmanager
-    def _still(self, name: str, observe: Observer) -> Iterator[Flow]:
-        """A flow whose source is not asked for anything, and need not even be there."""
-        from penstock.app.flows import flow_of
-        from penstock.app.pipeline import producer_of
-
-        flow = flow_of(self.loaded, name, observe, producer=producer_of(None, {}))
-        try:
-            yield flow
-        finally:
-            flow.destination.close()
-
-    def _locked(self, name: str, observe: Observer, command: str, work: Work) -> PipelineResult:
-        """Do some work on a pipeline under its lock, and say what happened."""
-        from penstock.run.pipeline import work_on
-
-        self._quiet(name).forget()  # if this is killed, the next run has something to finish
-        with self._flow(name, observe) as flow:
-            return work_on(flow, command, self._runs, work)
 
 
 def _conditions(spec: TableSpec) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
@@ -572,7 +318,3 @@ def _totals(facts: Facts) -> tuple[TableTotals, ...]:
             )
         )
     return tuple(totals)
-
-
-def _unheard(_: object) -> None:
-    """An observer that does not look."""
