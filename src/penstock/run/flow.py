@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from penstock.gate.arrival import ArrivalRules
 from penstock.gate.rules import RowRules
@@ -84,6 +85,34 @@ class Flow:
     now: Callable[[], float]
     new_id: Callable[[], str]
     observe: Observer
+
+    def hides(self, table: str) -> bool:
+        """Whether rows of a table hold what not everybody may see."""
+        return any(c.sensitive for c in self.table(table, None).declared.columns)
+
+
+class Holding(Protocol):
+    """What takes the lock of a destination."""
+
+    @property
+    def pipeline(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
+    def destination(self) -> Destination:
+        """What is locked."""
+        ...
+
+    @property
+    def holder(self) -> str:
+        """Who locks it."""
+        ...
+
+    @property
+    def observe(self) -> Observer:
+        """Who is told that it waits."""
+        ...
 
 
 def last_landing(flow: Flow, facts: Facts) -> int:

@@ -20,7 +20,7 @@ from penstock.plan import Clear, Judge, plan_drain, plan_extract
 from penstock.report.facts import FileFinding, Notice, Pause, PipelineResult
 from penstock.run.commit import REFUSED, Loader, Outcome
 from penstock.run.extract import extract, taken_before
-from penstock.run.flow import Flow, last_landing
+from penstock.run.flow import Flow, Holding, last_landing
 from penstock.run.journal import Journal
 from penstock.run.produce import Made, produce, remember
 from penstock.run.quiet import Quiet
@@ -105,7 +105,7 @@ def _run(
 
 
 @contextmanager
-def lock(flow: Flow, wait_s: float) -> Iterator[None]:
+def lock(flow: Holding, wait_s: float) -> Iterator[None]:
     """Hold the pipeline's lock. Raises: LockHeldError when it is not free within `wait_s` seconds."""
     deadline = time.monotonic() + wait_s
     with ExitStack() as stack:

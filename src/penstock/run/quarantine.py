@@ -7,7 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import pyarrow as pa
@@ -19,19 +19,32 @@ from penstock.layers import parse_key, quarantined_file_key, quarantined_rows_ke
 from penstock.ledger import Facts, Slip
 from penstock.ports import Store
 from penstock.report.facts import Kept, QuarantinedRow, QuarantineEntry
-from penstock.run.flow import Flow
+from penstock.run.staged import Quarantining
 
 FILES = "_files/"
 REPLAYED = "replayed"
 
 
-def entries(flow: Flow, facts: Facts) -> list[QuarantineEntry]:
+class Keeping(Quarantining, Protocol):
+    """What has rows in the quarantine: a pipeline, or the models of a project."""
+
+    @property
+    def pipeline(self) -> str:
+        """What it is called."""
+        ...
+
+    def hides(self, table: str) -> bool:
+        """Whether rows of a table hold what not everybody may see."""
+        ...
+
+
+def entries(flow: Keeping, facts: Facts) -> list[QuarantineEntry]:
     """Everything in the pipeline's quarantine, by key."""
     found = [*_row_entries(flow, facts), *_file_entries(flow)]
     return sorted(found, key=lambda e: (e.landed_at, e.key))
 
 
-def _row_entries(flow: Flow, facts: Facts) -> Iterator[QuarantineEntry]:
+def _row_entries(flow: Keeping, facts: Facts) -> Iterator[QuarantineEntry]:
     replayed = {(f.key, f.sha256) for f in facts.files if f.outcome == REPLAYED}
     for stat in flow.quarantine.list(f"{flow.dataset}/"):
         key = stat.key.removesuffix(".parquet")
@@ -58,7 +71,7 @@ def _row_entries(flow: Flow, facts: Facts) -> Iterator[QuarantineEntry]:
         )
 
 
-def _file_entries(flow: Flow) -> Iterator[QuarantineEntry]:
+def _file_entries(flow: Keeping) -> Iterator[QuarantineEntry]:
     for stat in flow.quarantine.list(f"{FILES}{flow.dataset}/"):
         key = stat.key.removeprefix(FILES)
         parts = parse_key(key, flow.dataset)
@@ -75,7 +88,7 @@ def _file_entries(flow: Flow) -> Iterator[QuarantineEntry]:
         )
 
 
-def _reason(flow: Flow, key: str) -> str | None:
+def _reason(flow: Keeping, key: str) -> str | None:
     try:
         with flow.quarantine.open(slip_key(key)) as stream:
             return msgspec.json.decode(stream.read(), type=Slip).reason
@@ -83,14 +96,14 @@ def _reason(flow: Flow, key: str) -> str | None:
         return None
 
 
-def rows_of(flow: Flow, key: str) -> Iterator[QuarantinedRow]:
+def rows_of(flow: Keeping, key: str) -> Iterator[QuarantinedRow]:
     """The quarantined rows of one file, in order; values and text of sensitive columns are masked.
 
     Raises: NotFoundError.
     """
     parts = parse_key(key, flow.dataset)
     table = parts.table if parts else ""
-    hidden = any(c.sensitive for c in flow.table(table, None).declared.columns)
+    hidden = flow.hides(table)
     for batch in batches_of(flow.quarantine, quarantined_rows_key(key), ["row", "broken", "raw"]):
         for row in batch.to_pylist():
             broken = tuple(Broken(b["rule"], b["column"], b["value"]) for b in row["broken"])
@@ -98,7 +111,7 @@ def rows_of(flow: Flow, key: str) -> Iterator[QuarantinedRow]:
             yield QuarantinedRow(table, key, row["row"], broken, raw)
 
 
-def export(flow: Flow, entry: QuarantineEntry, target: Path) -> Path:
+def export(flow: Keeping, entry: QuarantineEntry, target: Path) -> Path:
     """Write what is set aside of one file into a folder, to be mended.
 
     A whole file is copied byte for byte; of rows the records are written as they came, a line

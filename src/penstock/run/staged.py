@@ -7,15 +7,33 @@ comes to agree with the tables. An empty staged file says that no row of its fil
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Protocol
+
 from penstock.layers import PRIVATE, quarantined_rows_key
 from penstock.ledger import Facts
+from penstock.ports import Store
 from penstock.run.flow import Flow
 from penstock.run.rejects import RejectFile
 
 STAGED = f"{PRIVATE}staged/"
 
 
-def stage(flow: Flow, load_id: str, key: str, rejects: RejectFile | None, *, replaces: bool) -> bool:
+class Quarantining(Protocol):
+    """What sets rows aside: its folder in the quarantine."""
+
+    @property
+    def dataset(self) -> str:
+        """The folder below which its rows lie."""
+        ...
+
+    @property
+    def quarantine(self) -> Store:
+        """Where they lie."""
+        ...
+
+
+def stage(flow: Quarantining, load_id: str, key: str, rejects: RejectFile | None, *, replaces: bool) -> bool:
     """Stage the quarantined rows of a file; whether anything is to be put in place.
 
     `replaces` says that rows of the file may be in quarantine already.
@@ -30,7 +48,7 @@ def stage(flow: Flow, load_id: str, key: str, rejects: RejectFile | None, *, rep
     return False
 
 
-def put_in_place(flow: Flow, load_id: str, key: str) -> None:
+def put_in_place(flow: Quarantining, load_id: str, key: str) -> None:
     """Put what a committed load staged in place of what was there; nothing happens if it is gone."""
     staged, name = _staged_key(load_id, key), quarantined_rows_key(key)
     stat = flow.quarantine.stat(staged)
@@ -44,7 +62,11 @@ def put_in_place(flow: Flow, load_id: str, key: str) -> None:
 
 def recover(flow: Flow, facts: Facts) -> None:
     """Finish what a killed run had staged. Called with the pipeline's lock held."""
-    committed = {(f.load_id, f.key) for f in facts.files}
+    finish(flow, {(f.load_id, f.key) for f in facts.files})
+
+
+def finish(flow: Quarantining, committed: Collection[tuple[str, str]]) -> None:
+    """Put in place what was staged for `committed` loads and keys, and remove all else."""
     for stat in list(flow.quarantine.list(f"{STAGED}{flow.dataset}/")):
         name, _, load_id = stat.key.removeprefix(STAGED).rpartition("/")
         key = name.removesuffix(quarantined_rows_key(""))
