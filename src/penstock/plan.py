@@ -1,17 +1,22 @@
 """What a run will do, as a list of plain values. `penstock plan` prints it and `run` walks it.
 
 Pure: the facts of the destination, the files that lie in the layers and the files on offer come
-in as arguments, and so does the time.
+in as arguments, and so does the time. Models have a plan of their own, made when what they read is loaded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from datetime import date
+from enum import StrEnum
+from typing import NamedTuple, TypeAlias
 
 from penstock import layers
-from penstock.ledger import Facts, Waiting, waiting
+from penstock.errors import RefusedError
+from penstock.ledger import Built, Facts, Waiting, waiting
+from penstock.models.graph import order
+from penstock.models.model import Materialization, Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,3 +142,258 @@ def plan_after(pipeline: str, extract: Plan) -> Plan:
         if isinstance(s, Land)
     ]
     return plan_drain(pipeline, Facts(), landed)
+
+
+# ---------------------------------------------------------------------------------------- models
+
+
+class Cause(StrEnum):
+    """Why a model is built."""
+
+    ASKED = "asked"
+    NEW = "new"
+    GONE = "gone"
+    CHANGED = "changed"
+    UPSTREAM = "upstream"
+    INPUT = "input"
+    UNKNOWN = "unknown"
+    DAY = "day"
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """Build a model; `why` is the sentence that people read."""
+
+    model: str
+    materialized: Materialization
+    why: str
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Leave a model as it is."""
+
+    model: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuildPlan:
+    """What becomes of every model, each after those that it reads. `forgotten` were built once, and the
+    project has no such model any more.
+    """
+
+    steps: tuple[Build | Leave, ...] = ()
+    forgotten: tuple[str, ...] = ()
+
+    @property
+    def builds(self) -> tuple[Build, ...]:
+        """The models to build, in order."""
+        return tuple(s for s in self.steps if isinstance(s, Build))
+
+
+class Input(NamedTuple):
+    """A relation whose rows a model reads; `view` is the view through which it does, if any."""
+
+    name: str
+    version: str | None
+    view: str | None
+
+
+def plan_build(
+    models: Sequence[Model],
+    built: Mapping[str, Built],
+    versions: Mapping[str, str | None],
+    chosen: frozenset[str] | None,
+    *,
+    full: bool,
+    loading: Collection[str] = (),
+    today: date | None = None,
+) -> BuildPlan:
+    """Which models are built, and why; what is downstream of a model that is built is built too.
+
+    `built` and `versions` are what the destination says (`ports.Builder`). `chosen` are the only models that
+    may be built; None is all. `loading` are tables that this run is going to load. `today`, in UTC, is what
+    snapshots of an earlier day are too old for.
+
+    A view has no rows of its own: it is built when what the project says of it changes, not when what it
+    reads does. What reads a view reads the tables behind it, and is built when they change.
+
+    Raises: ProjectError as `models.graph.order`; RefusedError if a model that is built reads one that never
+    was, and that is not chosen.
+    """
+    decision = _Decision(models, built, versions, full, frozenset(map(str.casefold, loading)), today)
+    steps: list[Build | Leave] = []
+    for model in order(models):
+        reason = decision.reason(model)
+        if chosen is not None and model.name not in chosen:
+            steps.append(Leave(model.name, f"not chosen, though {reason[1]}" if reason else "not chosen"))
+        elif reason:
+            decision.build(model)
+            steps.append(Build(model.name, model.materialized, reason[1], reason[0]))
+        else:
+            steps.append(Leave(model.name, "nothing that it is made of changed"))
+    forgotten = tuple(sorted(b.model for name, b in decision.built.items() if name not in decision.models))
+    return BuildPlan(tuple(steps), forgotten)
+
+
+def inputs_of(
+    model: Model, views: Mapping[str, Model], versions: Mapping[str, str | None]
+) -> tuple[Input, ...]:
+    """The relations that a model's rows depend on: what it reads, and what the views among these read.
+
+    `views` by folded name (`views_of`). A relation that is not there is left out.
+    """
+    return _inputs(model, views, _folded(versions))
+
+
+def views_of(models: Sequence[Model]) -> dict[str, Model]:
+    """The models that are views, by folded name."""
+    return {m.name.casefold(): m for m in models if m.materialized is Materialization.VIEW}
+
+
+def built_from(
+    model: Model, views: Mapping[str, Model], versions: Mapping[str, str | None]
+) -> dict[str, str]:
+    """What `Built.inputs` says of a build that reads these versions; nothing of what is not known."""
+    return {i.name: i.version for i in inputs_of(model, views, versions) if i.version is not None}
+
+
+def _inputs(
+    model: Model, views: Mapping[str, Model], versions: Mapping[str, str | None]
+) -> tuple[Input, ...]:
+    """As `inputs_of`, of versions by folded name."""
+    found: dict[str, Input] = {}
+    seen: set[str] = set()
+    todo: list[tuple[str, str | None]] = [(read, None) for read in reversed(model.reads)]
+    while todo:
+        name, through = todo.pop()
+        folded = name.casefold()
+        if folded in seen:
+            continue
+        seen.add(folded)
+        view = views.get(folded)
+        if folded in versions:
+            found[folded] = Input(view.name if view else name, versions[folded], through)
+        if view:
+            todo += [(read, through or view.name) for read in reversed(view.reads)]
+    return tuple(found.values())
+
+
+def _folded(versions: Mapping[str, str | None]) -> dict[str, str | None]:
+    return {name.casefold(): version for name, version in versions.items()}
+
+
+class _Decision:
+    """What is known when a plan is made, and what it has come to so far (`building`, in folded names)."""
+
+    def __init__(
+        self,
+        models: Sequence[Model],
+        built: Mapping[str, Built],
+        versions: Mapping[str, str | None],
+        full: bool,
+        loading: frozenset[str],
+        today: date | None,
+    ) -> None:
+        self.models = {m.name.casefold(): m for m in models}
+        self.views = views_of(models)
+        self.built = {name.casefold(): b for name, b in built.items()}
+        self.versions = _folded(versions)
+        self.present = frozenset(self.versions)
+        self.full, self.loading, self.today = full, loading, today
+        self.building: set[str] = set()
+
+    def reason(self, model: Model) -> tuple[Cause, str] | None:
+        """Why a model must be built, the plainest reason first; None if it need not be."""
+        last = self.built.get(model.name.casefold())
+        if self.full:
+            return Cause.ASKED, "it was asked for with --full"
+        if last is None:
+            return Cause.NEW, "it was never built"
+        if model.name.casefold() not in self.present:
+            return Cause.GONE, f"its {_thing(last.materialized)} is gone"
+        if last.version != model.version:
+            return Cause.CHANGED, f"its {_TEXTS.get(model.tool, 'text')} changed"
+        if last.materialized != model.materialized:
+            return Cause.CHANGED, f"it was {_a(last.materialized)}, and is to be {_a(model.materialized)}"
+        if model.materialized is Materialization.VIEW:
+            return None
+        return self.from_outside(model, last) or self.from_inputs(model, last)
+
+    def from_outside(self, model: Model, last: Built) -> tuple[Cause, str] | None:
+        """Reasons that are not in the tables: the clock, files."""
+        behind = (i.name.casefold() for i in _inputs(model, self.views, self.versions))
+        for each in (model, *(self.views[name] for name in behind if name in self.views)):
+            if each.outside:
+                through = "" if each is model else f" in the view `{each.name}`"
+                return Cause.UNKNOWN, f"`{each.outside[0]}`{through} may give something else each time"
+        if model.materialized is Materialization.SNAPSHOT and self.today:
+            taken = last.built_at.date()
+            if taken < self.today:
+                return Cause.DAY, f"its last snapshot is of {taken}"
+        return None
+
+    def from_inputs(self, model: Model, last: Built) -> tuple[Cause, str] | None:
+        """Reasons in what the model reads: first what this very plan changes."""
+        then = {name.casefold(): version for name, version in last.inputs.items()}
+        inputs = [i._replace(name=self.spelling(i.name)) for i in _inputs(model, self.views, self.versions)]
+        for name, _, view in inputs:
+            through = f", which it reads through the view `{view}`" if view else ""
+            if name.casefold() in self.building:
+                more = f" and read through the view `{view}`" if view else ""
+                return Cause.UPSTREAM, f"it is downstream of `{name}`, which is built{more}"
+            if name.casefold() in self.loading:
+                return Cause.INPUT, f"`{name}` is about to be loaded{through}"
+        for name, version, view in inputs:
+            through = f", which it reads through the view `{view}`" if view else ""
+            if version is None:
+                what = f"`{name}` is not Penstock's, so nobody knows whether it changed"
+                return Cause.UNKNOWN, what + through
+            if then.get(name.casefold()) != version:
+                verb = "built" if name.casefold() in self.models else "loaded"
+                return Cause.INPUT, f"`{name}` was {verb} since{through}"
+        gone = sorted(then.keys() - {i.name.casefold() for i in inputs})
+        return (Cause.INPUT, f"`{gone[0]}`, which it read, is gone") if gone else None
+
+    def spelling(self, name: str) -> str:
+        """The name as its own model spells it."""
+        model = self.models.get(name.casefold())
+        return model.name if model else name
+
+    def build(self, model: Model) -> None:
+        """Decide to build. Raises: RefusedError if it reads a model that is not there, and will not be."""
+        self.building.add(model.name.casefold())
+        self.versions.setdefault(model.name.casefold(), "")
+        todo, seen = list(model.reads), set()
+        while todo:
+            name = todo.pop().casefold()
+            above = self.models.get(name)
+            if above is None or name in seen or name in self.building:
+                continue
+            seen.add(name)
+            if name not in self.built or name not in self.present:
+                was = "was never built" if name not in self.built else "is gone"
+                raise RefusedError(
+                    f"model `{model.name}` reads `{above.name}`, which {was} and is not among those chosen",
+                    where=model.path,
+                    hint=f"choose `+{model.name}`: it, and everything that it reads",
+                )
+            todo += above.reads if name in self.views else ()
+
+
+_TEXTS = {"sql": "SQL", "python": "function", "dbt": "text in the dbt project"}
+
+
+def _thing(materialized: str) -> str:
+    return "view" if materialized == Materialization.VIEW else "table"
+
+
+def _a(materialized: str) -> str:
+    return f"an {materialized} table" if materialized == Materialization.INCREMENTAL else _noun(materialized)
+
+
+def _noun(materialized: str) -> str:
+    whole = materialized in (Materialization.TABLE, Materialization.VIEW)
+    return f"a {materialized}" if whole else f"a {materialized} table"

@@ -34,7 +34,8 @@ class Model:
     `sql` is one SELECT, in which `ref()` and `source()` are replaced by the relations that they mean; empty
     for Python and dbt. `reads` are relations by name, other models among them. `version` is a digest of
     everything that decides which rows the model has. `folder` is that of the file below the folder of
-    models, empty for none.
+    models, empty for none. `outside` is what else its rows depend on, and nobody keeps track of: files and
+    functions such as `now`, by name.
     """
 
     name: str
@@ -46,3 +47,4 @@ class Model:
     version: str = ""
     tags: tuple[str, ...] = ()
     folder: str = ""
+    outside: tuple[str, ...] = ()
