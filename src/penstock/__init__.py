@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from penstock.app.pipeline import Pipeline, pipeline
     from penstock.app.session import Session
     from penstock.cursors.incremental import Incremental, incremental
+    from penstock.models.function import model
     from penstock.sources.python import current, mark
     from penstock.sources.python.decorators import defer, resource, source, transformer
     from penstock.sources.python.group import Source
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Incremental", "PenstockError", "Pipeline", "Resource", "Source", "__version__", "current", "defer",
-    "ignore", "incremental", "mark", "open_session", "pipeline", "resource", "source", "transformer",
+    "ignore", "incremental", "mark", "model", "open_session", "pipeline", "resource", "source", "transformer",
 ]  # fmt: skip
 
 _PLACES = {
@@ -44,6 +45,7 @@ _PLACES = {
     "defer": "penstock.sources.python.decorators",
     "incremental": "penstock.cursors.incremental",
     "mark": "penstock.sources.python",
+    "model": "penstock.models.function",
     "pipeline": "penstock.app.pipeline",
     "resource": "penstock.sources.python.decorators",
     "source": "penstock.sources.python.decorators",

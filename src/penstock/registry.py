@@ -44,3 +44,6 @@ BUILDERS = {
     "parquet": Part("penstock.destinations.parquet_builder:ParquetBuilder"),
 }
 """What builds models at a destination; each is made with the destination."""
+
+DIALECTS = {"duckdb": "duckdb", "parquet": "duckdb"}
+"""The dialect of SQL in which models are written for a destination, as sqlglot calls it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from penstock.errors import NotFoundError, ProjectError
@@ -31,34 +31,42 @@ def load_project(
     root = file.parent
     if file.name == MELTANO_FILE:
         return _load_meltano(file, environment, os.environ if env is None else env)
-    files = {file.name: _text(file, file.name)}
+    files = {file.name: read_text(file, file.name)}
     folder = root / PIPELINES
     if folder.is_dir():
         found = sorted(p for p in folder.iterdir() if p.suffix in (".yml", ".yaml") and p.is_file())
-        files |= {f"{PIPELINES}/{p.name}": _text(p, f"{PIPELINES}/{p.name}") for p in found}
+        files |= {f"{PIPELINES}/{p.name}": read_text(p, f"{PIPELINES}/{p.name}") for p in found}
     if (root / DOTENV).is_file():
-        files[DOTENV] = _text(root / DOTENV, DOTENV)
+        files[DOTENV] = read_text(root / DOTENV, DOTENV)
     loaded = parse_project(files, root, environment, os.environ if env is None else env)
-    named = {name: root / name for name in metadata_files(loaded)}
-    texts = {n: _text(path, n) for n, path in named.items() if path.is_file()}
+    return add_metadata(loaded, metadata_texts(metadata_files(loaded), root))
+
+
+def metadata_texts(names: Iterable[str], root: Path) -> dict[str, str]:
+    """The texts of metadata files by the names that the project writes; a file that is not there has none.
+
+    `package.module:Model` is a pydantic model. Raises: ProjectError for what cannot be read.
+    """
+    named = {name: root / name for name in names}
+    texts = {n: read_text(path, n) for n, path in named.items() if path.is_file()}
     models = [n for n, path in named.items() if ":" in n and not path.is_file()]
-    return add_metadata(loaded, texts | {n: _model(n, root) for n in models})
+    return texts | {n: _model(n, root) for n in models}
 
 
 def _load_meltano(file: Path, environment: str | None, env: Mapping[str, str]) -> LoadedProject:
     files = meltano_files(file)
     if (file.parent / DOTENV).is_file():
-        files[DOTENV] = _text(file.parent / DOTENV, DOTENV)
+        files[DOTENV] = read_text(file.parent / DOTENV, DOTENV)
     return parse_meltano(files, file.parent, environment, env, ENVIRONMENT)
 
 
 def meltano_files(file: Path) -> dict[str, str]:
     """The texts of a `meltano.yml` and of the files that it includes, by their path beside it."""
-    files = {file.name: _text(file, file.name)}
+    files = {file.name: read_text(file, file.name)}
     for glob in include_paths(files[file.name]):
         for path in sorted(p for p in file.parent.glob(glob) if p.is_file()):
             name = path.relative_to(file.parent).as_posix()
-            files.setdefault(name, _text(path, name))
+            files.setdefault(name, read_text(path, name))
     return files
 
 
@@ -110,7 +118,7 @@ def _model(reference: str, root: Path) -> str:
     return json.dumps(write_metadata(tables, "own").document, default=str)
 
 
-def _text(path: Path, name: str) -> str:
+def read_text(path: Path, name: str) -> str:
     """The text of a file. Raises: ProjectError when it cannot be read or is not UTF-8."""
     try:
         return path.read_text("utf-8")

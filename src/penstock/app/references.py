@@ -6,8 +6,8 @@ import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -77,6 +77,14 @@ def _module(name: str, where: str) -> ModuleType:
             where=where,
             expected="a module in the project's folder, or one that is installed",
         ) from error
+
+
+def run_file(path: Path, where: str, folders: Sequence[Path]) -> ModuleType:
+    """The module that a file makes, with `folders` as the first places to look for what it imports."""
+    with ExitStack() as places:
+        for folder in reversed(folders):
+            places.enter_context(_importing(folder))
+        return _file(path, where)
 
 
 def _file(path: Path, where: str) -> ModuleType:
