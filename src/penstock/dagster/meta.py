@@ -28,9 +28,9 @@ from penstock.errors import ProjectError, suggest
 KEY = "dagster"
 _CONDITION, _CONFIG = "automation_condition", "automation_condition_config"
 _FRESHNESS = "freshness_lower_bound_delta_seconds"
-_WORDS = (_CONDITION, _CONFIG, _FRESHNESS, "kinds")
+_WORDS = (_CONDITION, _CONFIG, _FRESHNESS, "kinds", "partitions", "start", "sensor")
 _ON_TICKS = ("on_schedule", "on_cron_no_deps", "on_cron")
-_PLAIN = ("eager", "missing_or_changed", "manual")
+_PLAIN = ("eager", "any_deps_updated", "on_missing", "missing_or_changed", "manual")
 
 
 def said(meta: Mapping[str, Any], where: str) -> Mapping[str, Any]:
@@ -75,6 +75,10 @@ def automation_of(meta: Mapping[str, Any], where: str) -> AutomationCondition[An
         raise ProjectError(f"`{_CONFIG}` is no mapping", where=where, found=repr(config))
     if name == "eager":
         return AutomationCondition.eager()
+    if name == "any_deps_updated":
+        return _any_deps_updated()
+    if name == "on_missing":
+        return AutomationCondition.on_missing()
     if name == "missing_or_changed":
         return _missing_or_changed()
     return _on_ticks(name, config, where)
@@ -141,3 +145,10 @@ def _missing_or_changed() -> AutomationCondition[Any]:
     new = AutomationCondition.code_version_changed() | AutomationCondition.newly_missing()
     once = new.since_last_handled() & ~AutomationCondition.in_progress()
     return (AutomationCondition.in_latest_time_window() & once).with_label("missing_or_changed")
+
+
+def _any_deps_updated() -> AutomationCondition[Any]:
+    """When anything upstream is new; unlike `eager`, whatever else of it was never made."""
+    updated = AutomationCondition.any_deps_updated().since_last_handled()
+    once = updated & ~AutomationCondition.any_deps_in_progress() & ~AutomationCondition.in_progress()
+    return (AutomationCondition.in_latest_time_window() & once).with_label("any_deps_updated")
