@@ -272,6 +272,8 @@ class Destination(Protocol):
 
 STAGED = "_penstock_staged"
 """The relation under which a build's own SQL finds the rows that it holds."""
+PLACE = "_penstock_place"
+"""A further column of it: where a row stands among those held, as a number that no other row has."""
 
 
 class Build(Protocol):
@@ -297,11 +299,16 @@ class Build(Protocol):
         ...
 
     def remove(self, condition: str) -> int:
-        """Let go of the held rows for which a SQL condition is true; returns how many they were."""
+        """Let go of the held rows for which a SQL condition is true; returns how many they were.
+
+        The condition may name `PLACE`.
+        """
         ...
 
-    def put(self, table: Table, disposition: Disposition) -> int:
+    def put(self, table: Table, disposition: Disposition, *, anew: bool = False) -> int:
         """Make the held rows the model's rows, as the disposition says; returns how many were received.
+
+        With `anew` they meet no rows of earlier builds: the table is made as if there had been none.
 
         Columns come in the order and with the types of `table`; a value that does not fit its type raises
         RefusedError. A `replace` without `overwrite` makes the table anew, whatever shape it had.
