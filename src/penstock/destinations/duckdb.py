@@ -64,7 +64,7 @@ class DuckDBDestination:
         from penstock.destinations import duckdb_ledger as ledger
         from penstock.destinations.engine import explained
 
-        with self._reading() as con, explained(str(self.path)):
+        with self.reading() as con, explained(str(self.path)):
             return ledger.facts(con, pipeline)
 
     def begin(self, pipeline: str, load_id: str) -> DuckDBTransaction:
@@ -73,8 +73,8 @@ class DuckDBDestination:
             raise BugError("a load was begun without the lock", where=str(self.path))
         from penstock.destinations.duckdb_load import DuckDBTransaction
 
-        limits = self._limits()
-        return DuckDBTransaction(self._writer(), str(self.path), pipeline, load_id, limits, self._outcome)
+        limits = self.limits
+        return DuckDBTransaction(self.writing(), str(self.path), pipeline, load_id, limits, self._outcome)
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> Any:
         """The answer of a query as an Arrow table; it cannot write.
@@ -112,11 +112,13 @@ class DuckDBDestination:
     def _asking(self) -> Iterator[Any]:
         """A connection for one query, which sees the tables of runs too and cannot write."""
         from penstock.destinations import duckdb_ledger as ledger
+        from penstock.destinations import duckdb_models as models
         from penstock.destinations import duckdb_runs as runs
         from penstock.destinations.engine import explained
 
-        with self._reading() as con:
+        with self.reading() as con:
             runs.create(con, "TEMP TABLE")
+            models.create(con, "TEMP TABLE")
             known = ledger.relations(con)
             with explained(str(self.path), known):
                 con.execute("BEGIN TRANSACTION READ ONLY")
@@ -132,7 +134,7 @@ class DuckDBDestination:
         if self.path.exists():
             from penstock.destinations import duckdb_runs as runs
 
-            runs.note(self._writer(), run, str(self.path))
+            runs.note(self.writing(), run, str(self.path))
 
     def close(self) -> None:
         """Let go of the file; what was committed is moved from its write-ahead log into it."""
@@ -141,30 +143,39 @@ class DuckDBDestination:
             con.close()
 
     @contextmanager
-    def _reading(self) -> Iterator[Any]:
+    def reading(self) -> Iterator[Any]:
         """A connection that sees what is committed."""
         from penstock.destinations.duckdb_file import open_to_read
 
         if self._held and self._wal.exists():
-            self._writer()  # a killed run's last commit is in there; closing moves it into the file
-        if self._con is not None:
-            con = self._con.cursor()
-            con.execute("SET TimeZone = 'UTC'")
-        else:
-            con = open_to_read(self.path, self._schema, self._limits())
+            self.writing()  # a killed run's last commit is in there; closing moves it into the file
+        con = self.cursor() if self._con is not None else open_to_read(self.path, self._schema, self.limits)
         try:
             yield con
         finally:
             con.close()
 
-    def _writer(self) -> Any:
+    def writing(self) -> Any:
+        """The connection that writes, opened if it is not. Raises: BugError without the lock."""
+        if not self._held:
+            raise BugError("the file was opened for writing without the lock", where=str(self.path))
         from penstock.destinations.duckdb_file import open_to_write
 
         if self._con is None:
-            self._con = open_to_write(self.path, self._schema, self._limits())
+            self._con = open_to_write(self.path, self._schema, self.limits)
         return self._con
 
-    def _limits(self) -> Limits:
+    def cursor(self) -> Any:
+        """Another connection that writes, with transactions of its own. Close it before the file."""
+        from penstock.destinations.duckdb_file import use
+
+        con = self.writing().cursor()
+        use(con, self._schema)
+        return con
+
+    @property
+    def limits(self) -> Limits:
+        """What connections may use."""
         from penstock.destinations.engine import Limits
 
         return Limits(self._spec.memory_limit, self._spec.threads)
@@ -175,7 +186,7 @@ class DuckDBDestination:
 
         self.close()
         try:
-            return ledger.has_load(self._writer(), load_id)
+            return ledger.has_load(self.writing(), load_id)
         except PenstockError as error:
             raise UncertainError(
                 f"load {load_id} may or may not have been committed",

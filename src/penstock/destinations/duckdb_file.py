@@ -30,7 +30,7 @@ def open_to_write(path: Path, schema: str, limits: Limits) -> Any:  # Any: DuckD
     shutil.rmtree(spill, ignore_errors=True)  # what a killed run spilled; nobody else has the file open
     with explained(str(path)):
         con.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
-        _use(con, schema)
+        use(con, schema)
     return con
 
 
@@ -44,7 +44,7 @@ def open_to_read(path: Path, schema: str, limits: Limits) -> Any:
         con = connect(path, settings, read_only=True)
         found = con.execute("SELECT 1 FROM duckdb_schemas() WHERE schema_name = ?", [schema]).fetchall()
         if found:
-            _use(con, schema)
+            use(con, schema)
     ledger.create(con, "TEMP TABLE")
     return con
 
@@ -65,7 +65,9 @@ def show(con: Any, path: Path, owner: str, tables: Iterable[str], schema: str | 
         con.execute(f"CREATE OR REPLACE {view(table, schema)} AS {rows}")
 
 
-def _use(con: Any, schema: str) -> None:
+def use(con: Any, schema: str) -> None:
+    """Make a connection's session one in that schema and in UTC."""
+    con.execute("SET TimeZone = 'UTC'")
     catalog = con.execute("SELECT current_database()").fetchall()[0][0]
     con.execute(f"USE {quote(catalog)}.{quote(schema)}")
 

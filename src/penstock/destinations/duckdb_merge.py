@@ -49,6 +49,10 @@ class Merges:
             received = self._stage(name, disposition).add(data, layout)
         return received or 0
 
+    def take(self, name: str, layout: Layout, disposition: Disposition, rows: str, columns: Layout) -> None:
+        """Stage the rows of a query, which have these columns as they are stored."""
+        self._stage(name, disposition).take(rows, columns, layout)
+
     def grow(self, name: str, before: Layout, after: Layout) -> None:
         """Follow a table before it grows. Raises: LossyError while nothing has changed yet."""
         stage = self._stages.get(name)

@@ -60,6 +60,14 @@ class Limits:
         working = threads * (_MB_PER_THREAD + _MB_PER_COLUMN * columns)
         return f"{working + 2 * vector_bytes / 1e6:.0f}MB"
 
+    def memory_for_queries(self) -> str:
+        """A memory limit for queries that people wrote, if the project sets none: half of the machine's.
+
+        They join and sort what they like, and are slower for every byte that has to be spilled.
+        """
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return self.memory or f"{max(machine / 2e6, self.all_threads * _MB_PER_THREAD):.0f}MB"
+
     def settings(self, spill: Path | str | None = None) -> dict[str, Any]:
         """DuckDB's settings; a memory limit is always among them."""
         settings = {
@@ -86,7 +94,7 @@ def explained(where: str, known: Iterable[str] = ()) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise _explain(error, where, known) from error
+        raise explain(error, where, known) from error
 
 
 def rows_of(con: Any, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
@@ -115,7 +123,8 @@ def batches_of(con: Any, sql: str, parameters: Sequence[object], rows: int, wher
                 yield batch.slice(first, rows)
 
 
-def _explain(error: duckdb.Error, where: str, known: Iterable[str]) -> PenstockError:
+def explain(error: duckdb.Error, where: str, known: Iterable[str] = ()) -> PenstockError:
+    """An error of DuckDB as one of ours; `known` are the names of tables to suggest from."""
     text = str(error).split("\n\nLINE", 1)[0].strip()
     missing = _MISSING.match(text)
     if missing and isinstance(error, duckdb.CatalogException):

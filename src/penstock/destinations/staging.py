@@ -75,6 +75,25 @@ class Stage:
         self._refuse_nulls(layout, first)
         return incoming.rows
 
+    def take(self, rows: str, columns: Layout, layout: Layout) -> None:
+        """Stage the rows of a query, which have these columns as they are stored, and no others after them.
+
+        Raises: RefusedError for a null in a key.
+        """
+        self._refuse_keyless(columns)
+        scd2, version = scd2_of(self.disposition), self._version(layout)
+        own = {scd2.valid_from, scd2.valid_to} if scd2 else set()
+        sort = find(layout, self.disposition.dedup_sort or "")
+        missing = [s for s in layout if s not in columns and s.name not in own and (self.whole or s == sort)]
+        values = [quote(s.stored_as) for s in columns]
+        for s in missing:
+            value = digest([(c, quote(c.stored_as)) for c in columns]) if s == version else "NULL"
+            values.append(f"CAST({value} AS {ddl(s.type)}) AS {quote(s.stored_as)}")
+        values.append(f"row_number() OVER () - 1 AS {ORDINAL}")
+        self._con.execute(f"CREATE TEMP TABLE {self._name} AS SELECT {', '.join(values)} FROM ({rows})")
+        self._columns = (*columns, *missing)
+        self._refuse_nulls(layout, 0)
+
     def grow(self, before: Layout, after: Layout) -> None:
         """Follow the table's growth; for rows that are written as wholes.
 
