@@ -14,7 +14,7 @@ from penstock.project.loaded import LoadedProject
 from penstock.project.maker import MakerSpec
 from penstock.project.places import absolute
 from penstock.project.sources import DltSpec, LandSpec, PythonSpec
-from penstock.project.spec import ParquetSpec, PipelineSpec
+from penstock.project.spec import DestinationSpec, ParquetSpec, PipelineSpec
 from penstock.project.tables import destination_of, globs_of, tables_of
 from penstock.registry import DESTINATIONS, SOURCES, STORES, Part
 
@@ -48,7 +48,11 @@ def open_store(loaded: LoadedProject, place: str) -> Store:
 
 def open_destination(loaded: LoadedProject, pipeline: str) -> Destination:
     """The destination of a pipeline."""
-    spec = destination_of(loaded.project, pipeline)
+    return open_warehouse(loaded, destination_of(loaded.project, pipeline))
+
+
+def open_warehouse(loaded: LoadedProject, spec: DestinationSpec) -> Destination:
+    """The destination that is described so, such as the project's own."""
     kind = load_part(DESTINATIONS, spec.type, "destination")
     if isinstance(spec, ParquetSpec):
         return cast(Destination, kind(spec, loaded.project.root, open_store(loaded, spec.path)))
