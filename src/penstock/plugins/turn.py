@@ -15,7 +15,7 @@ _PAUSE_S = 0.1
 
 
 @contextmanager
-def turn(lock: Path, what: str, patience_s: float) -> Iterator[None]:
+def turn(lock: Path, what: str, patience_s: float, doing: str = "being installed") -> Iterator[None]:
     """Hold `lock` once nobody else does; it goes with its process, however that ends.
 
     Raises: LockHeldError when it is not free after `patience_s`.
@@ -31,7 +31,7 @@ def turn(lock: Path, what: str, patience_s: float) -> Iterator[None]:
             except BlockingIOError as error:
                 if time.monotonic() >= until:
                     raise LockHeldError(
-                        f"{what} is still being installed by another process",
+                        f"{what} is still {doing} by another process",
                         where=str(lock),
                         hint="wait for it to end, or stop it; the lock goes with its process",
                     ) from error

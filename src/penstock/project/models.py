@@ -162,11 +162,19 @@ class DbtSpec(Spec):
     target: str | None = None
     """The target of the profile; the profile's own default if not given."""
     profiles: Annotated[str | None, AfterValidator(_folder)] = None
-    """The folder with `profiles.yml`; without one, a profile for the project's destination is made."""
+    """The folder with `profiles.yml`. Without one that has the project's profile, a profile is made for the
+    destination; `destination` asks for that in any case."""
+    schema_name: Annotated[str | None, Field(alias="schema", min_length=1)] = None
+    """The schema to build in, where the profile is made; that of the destination if not given."""
+    url: Annotated[str | None, Field(min_length=1)] = None
+    """A PostgreSQL database to build in, in place of the destination: `postgresql://user:${PW}@host/db`."""
     vars: Annotated[dict[str, Any], Field(json_schema_extra=FREE)] = Field(default_factory=dict)
     """Variables for the dbt project."""
+    env: Annotated[dict[str, str], Field(json_schema_extra=FREE)] = Field(default_factory=dict)
+    """Variables that dbt is started with."""
     dbt: Annotated[str, Field(min_length=1)] = "dbt-core"
-    """What to install, as pip reads it, such as `dbt-core~=1.12.0`."""
+    """What to install, as pip reads it, such as `dbt-core~=1.12.0`; or a dbt that is there: its program, or
+    the folder of its virtual environment."""
     adapter: Annotated[str | None, Field(min_length=1)] = None
     """The adapter to install, such as `dbt-duckdb`; that of the destination if not given."""
     python: str | None = None
