@@ -12,6 +12,7 @@ from penstock.cli.adopt import adopt
 from penstock.cli.check import check
 from penstock.cli.config import HELP as CONFIG_HELP
 from penstock.cli.config import config
+from penstock.cli.dev import dev
 from penstock.cli.drop import drop
 from penstock.cli.generate import HELP as GENERATE_HELP
 from penstock.cli.generate import generate
@@ -85,6 +86,7 @@ app.add_typer(state, name="state")
 app.add_typer(job, name="job")
 app.add_typer(schedule, name="schedule")
 app.command()(drop)
+app.command()(dev)
 
 
 def _needed(arguments: Sequence[str]) -> typer.Typer:
