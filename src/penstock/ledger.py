@@ -197,7 +197,7 @@ class RunRecord:
     @property
     def tables(self) -> tuple[RunStep, ...]:
         """What became of the rows of each table."""
-        return tuple(s for s in self.steps if s.phase == "load" and s.table is not None)
+        return tuple(s for s in self.steps if s.phase in ("load", "build") and s.table is not None)
 
 
 @dataclass(frozen=True, slots=True)

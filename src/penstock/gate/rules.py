@@ -190,6 +190,15 @@ def sql_type(kind: DataType) -> str:
     return _SQL.get(kind.kind, "VARCHAR") if isinstance(kind, Scalar) else "VARCHAR"
 
 
+def stored_type(kind: DataType) -> str | None:
+    """The SQL type of a column's own values, which takes no others; None for nested ones."""
+    if isinstance(kind, Scalar) and kind.kind in _SQL:
+        return _SQL[kind.kind]
+    if isinstance(kind, Decimal | Timestamp):
+        return sql_type(kind)
+    return "VARCHAR" if kind == t.TEXT else None
+
+
 def names_in_sql(names: Sequence[str]) -> dict[str, str]:
     """The names that expectations use: the columns' own, `__2` and so on where case alone differs."""
     taken: dict[str, int] = {}

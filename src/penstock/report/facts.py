@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -25,6 +26,7 @@ class Phase(StrEnum):
     JUDGE = "judge"
     KEEP = "keep"
     LOAD = "load"
+    BUILD = "build"
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,14 +285,26 @@ class PlannedPipeline:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedModel:
+    """What a run would do to one model: `builds` it or leaves it alone, and `why`."""
+
+    model: str
+    builds: bool
+    why: str
+    materialized: str = "table"
+    tool: str = "sql"
+
+
+@dataclass(frozen=True, slots=True)
 class PlanResult:
-    """What a run would do, pipelines in the order in which they would run.
+    """What a run would do, pipelines in the order in which they would run, then models.
 
     `quick` plans did not read the files.
     """
 
     pipelines: tuple[PlannedPipeline, ...]
     quick: bool = False
+    models: tuple[PlannedModel, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -332,6 +346,23 @@ class PipelineStatus:
     on_offer: int | None = None
     holder: str | None = None
     failed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStanding:
+    """How a model stands: when it was built last and what came of it, and why a run would build it again.
+
+    `stale` is that reason, None if it would be left alone. Counts are those of the last build. UTC.
+    """
+
+    model: str
+    materialized: str = "table"
+    tool: str = "sql"
+    built_at: datetime | None = None
+    rows: int | None = None
+    dropped: int = 0
+    quarantined: int = 0
+    stale: str | None = None
 
 
 # ------------------------------------------------------------------------------------ quarantine
