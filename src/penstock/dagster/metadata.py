@@ -1,0 +1,91 @@
+"""What is kept with every materialisation: counts that Dagster plots, the schema, lineage, a few rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from dagster import MetadataValue
+
+from penstock.catalogue import Node
+from penstock.dagster.standing import Standing
+from penstock.dagster.translator import table_schema
+from penstock.report.facts import ModelResult, PipelineResult, TableResult
+from penstock.schema.table import Table
+
+Metadata = dict[str, Any]  # Any: what Dagster takes as metadata
+
+
+def files_metadata(keys: Sequence[str], standing: Standing, seconds: float) -> Metadata:
+    """What landed or was kept of one table. Units: bytes as stored, seconds of the phase for all tables."""
+    found = [standing.files[key] for key in keys if key in standing.files]
+    metadata: Metadata = {
+        "files": len(keys),
+        "seconds": round(seconds, 3),
+        "newest_file": MetadataValue.path(keys[-1]),
+    }
+    if len(found) == len(keys):  # files that were refused are in no ledger
+        metadata |= {"bytes": sum(f.size_bytes for f in found), "rows": sum(f.rows for f in found)}
+    return metadata
+
+
+def run_metadata(result: PipelineResult, table: str, standing: Standing) -> Metadata:
+    """What a run did with one table, as numbers. Units: seconds of the whole run."""
+    own = next((t for t in result.tables if t.table == table), TableResult(table))
+    metadata: Metadata = {
+        "files_loaded": own.files,
+        "rows_read": own.rows,
+        "rows_loaded": own.loaded,
+        "rows_dropped": own.dropped,
+        "rows_quarantined": own.quarantined,
+        "bytes": sum(f.size_bytes for f in standing.files.values() if f.table == table),
+        "seconds": round(result.seconds, 3),
+        "status": result.status.value,
+    }
+    if result.load_ids:
+        metadata["load"] = result.load_ids[-1]
+    if own.changes:
+        metadata["schema_changes"] = MetadataValue.md("\n".join(f"- {c}" for c in own.changes))
+    return metadata
+
+
+def table_metadata(node: Node, standing: Standing) -> Metadata:
+    """What a table of the warehouse is like now."""
+    metadata: Metadata = {}
+    shape = standing.shapes.get(node.name)
+    if shape is not None:
+        shown = described(shape, node.table)
+        metadata["dagster/column_schema"] = table_schema(shown)
+    if node.name in standing.rows:
+        metadata["dagster/row_count"] = standing.rows[node.name]
+    if node.name in standing.previews:
+        metadata["preview"] = MetadataValue.md(standing.previews[node.name])
+    return metadata
+
+
+def described(shape: Table, declared: Table) -> Table:
+    """The shape that a table has, with what the project says of its columns."""
+    columns = tuple(
+        replace(said, type=c.type) if (said := declared.column(c.name)) is not None else c
+        for c in shape.columns
+    )
+    return replace(shape, columns=columns, primary_key=declared.primary_key or shape.primary_key)
+
+
+def model_metadata(node: Node, result: ModelResult, standing: Standing) -> Metadata:
+    """What a build did with a model, and what it is like now. Units: seconds of this model's build."""
+    metadata: Metadata = {
+        "status": result.status.value,
+        "materialized": result.materialized,
+        "seconds": round(result.seconds, 3),
+        "rows_dropped": result.dropped,
+        "rows_quarantined": result.quarantined,
+    }
+    if result.rows is not None:
+        metadata["rows_read"] = result.rows
+    if result.kept is not None:
+        metadata["rows_kept"] = result.kept
+    if result.why:
+        metadata["why"] = result.why
+    return metadata | table_metadata(node, standing)

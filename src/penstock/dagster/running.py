@@ -1,0 +1,203 @@
+"""Runs of pipelines and builds of models, as results that Dagster records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Protocol, TypeAlias
+
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckKey,
+    AssetCheckResult,
+    AssetKey,
+    AssetMaterialization,
+    Failure,
+    MaterializeResult,
+    TableColumnLineage,
+)
+
+from penstock.app.session import Session
+from penstock.catalogue import Layer, Node
+from penstock.dagster.checks import Breach, breaches_of, model_breaches, results
+from penstock.dagster.lineage import model_lineage, pipeline_lineage
+from penstock.dagster.metadata import files_metadata, model_metadata, run_metadata, table_metadata
+from penstock.dagster.partitions import interval
+from penstock.dagster.progress import Lines
+from penstock.dagster.reading import Reading
+from penstock.dagster.standing import Standing, asking, models_standing, standing_of
+from penstock.errors import ExitCode
+from penstock.project.loaded import LoadedProject
+from penstock.report.facts import ModelResult, ModelStatus, Phase, PipelineResult, Status
+
+Result: TypeAlias = MaterializeResult | AssetCheckResult
+Made: TypeAlias = Iterator[Result]
+
+_LATER = (ExitCode.OUTSIDE, ExitCode.UNCERTAIN)
+
+
+class Context(Protocol):
+    """What is asked of the context of an asset."""
+
+    log: Any  # Any: Dagster's own logger
+    selected_asset_keys: Any
+    selected_asset_check_keys: Any
+
+    def log_event(self, event: Any) -> None:
+        """Record something that is no output."""
+        ...
+
+
+def run(
+    reading: Reading, pipeline: str, context: Context, window: tuple[datetime, datetime] | None = None
+) -> Made:
+    """Run a pipeline, and give what it made and what its checks came to.
+
+    What nobody selected is recorded all the same, because a run is always one of the whole pipeline.
+    Raises: Failure after everything was given, when the run was refused or failed.
+    """
+    session = Session(_tried_once(reading.session.loaded, pipeline))
+    lines = Lines(context.log.info)
+    with interval(window):
+        result = session.run([pipeline], lines, wait_s=reading.options.wait_s).pipelines[0]
+    standing = standing_of(session, result, reading.options.preview_rows)
+    for note in standing.notes:
+        context.log.info(note)
+    yield from _recorded(context, _told(reading, pipeline, result, standing, lines))
+    if result.exit_code:
+        raise failure(result.error or f"{pipeline}: {result.status}", result.exit_code, session)
+
+
+def build(reading: Reading, nodes: Sequence[Node], context: Context, *, full: bool = False) -> Made:
+    """Build models, and give what was made and what their checks came to.
+
+    Raises: Failure after everything was given, when a model was refused or failed.
+    """
+    session = reading.session
+    lines = Lines(context.log.info)
+    done = session.build([n.name for n in nodes], lines, full=full, wait_s=reading.options.wait_s)
+    by_name = {node.name: node for node in reading.models}
+    standing = built_standing(reading, done.models)
+    for note in standing.notes:
+        context.log.info(note)
+    lineage = model_lineage(
+        reading, [r.model for r in done.models if r.status is ModelStatus.BUILT], standing
+    )
+    for result in done.models:
+        if (node := by_name.get(result.model)) is not None:
+            told = _model_told(reading, node, result, standing, lineage.get(node.name))
+            yield from _recorded(context, told)
+    stopped = next((m for m in done.models if m.exit_code), None)
+    if stopped is not None:
+        raise failure(stopped.error or f"{stopped.model}: {stopped.status}", stopped.exit_code, session)
+
+
+def built_standing(reading: Reading, done: Sequence[ModelResult]) -> Standing:
+    """How the models of a build stand that are there now."""
+    there = {r.model for r in done if r.status in (ModelStatus.BUILT, ModelStatus.UNCHANGED)}
+    tables = {n.name: n.table for n in reading.models if n.name in there}
+    if not tables:
+        return Standing()
+    with asking(reading.session.loaded) as ask:
+        return models_standing(reading.session, ask, tables, reading.options.preview_rows)
+
+
+def failure(message: str, exit_code: int, session: Session) -> Failure:
+    """The error that ends a step; Dagster tries again only what may work later."""
+    return Failure(
+        description=session.redact(message),
+        metadata={"exit_code": int(exit_code)},
+        allow_retries=exit_code in _LATER,
+    )
+
+
+def _tried_once(loaded: LoadedProject, pipeline: str) -> LoadedProject:
+    """The project with one try for a pipeline, because trying again is then Dagster's part."""
+    spec = loaded.project.pipelines[pipeline]
+    once = spec.model_copy(update={"retry": spec.retry.model_copy(update={"attempts": 1})})
+    pipelines = {**loaded.project.pipelines, pipeline: once}
+    return replace(loaded, project=loaded.project.model_copy(update={"pipelines": pipelines}))
+
+
+def _told(reading: Reading, pipeline: str, result: PipelineResult, standing: Standing, lines: Lines) -> Made:
+    for node in reading.pipeline(pipeline):
+        metadata = _made(node, result, standing, lines)
+        if metadata is not None:
+            if (lineage := pipeline_lineage(reading, node, standing)) is not None:
+                metadata["dagster/column_lineage"] = lineage
+            yield MaterializeResult(asset_key=reading.key(node), metadata=metadata)
+        if result.status is not Status.NOTHING_NEW:
+            found = breaches_of(result, node.name, standing.samples.get(node.name, ()))
+            yield from _checked(reading, node, result, found)
+
+
+def _checked(reading: Reading, node: Node, result: PipelineResult, found: dict[str, Breach]) -> Made:
+    """The checks of a node. When a run was refused, what did not fail was not wholly judged."""
+    for told in results(reading.checks[node.key], _plain(reading, found)):
+        if not result.exit_code or not told.passed:
+            yield told
+
+
+def _plain(reading: Reading, found: dict[str, Breach]) -> dict[str, Breach]:
+    redact = reading.session.redact
+    return {r: replace(b, messages=tuple(redact(m) for m in b.messages)) for r, b in found.items()}
+
+
+def _made(node: Node, result: PipelineResult, standing: Standing, lines: Lines) -> dict[str, Any] | None:
+    """What a run made of a node; None when it made nothing of it."""
+    if node.layer is Layer.LAND:
+        keys = lines.files.get((Phase.LAND, node.name), [])
+        return files_metadata(keys, standing, lines.seconds[Phase.LAND]) if keys else None
+    if node.layer is Layer.RAW_HIST:
+        keys = lines.files.get((Phase.KEEP, node.name), [])
+        return files_metadata(keys, standing, lines.seconds[Phase.KEEP]) if keys else None
+    if result.exit_code and not result.load_ids:
+        return None
+    return {**run_metadata(result, node.name, standing), **table_metadata(node, standing)}
+
+
+def _model_told(
+    reading: Reading, node: Node, result: ModelResult, standing: Standing, lineage: TableColumnLineage | None
+) -> Made:
+    if result.status in (ModelStatus.BUILT, ModelStatus.UNCHANGED):
+        metadata = model_metadata(node, result, standing)
+        if lineage is not None:
+            metadata["dagster/column_lineage"] = lineage
+        yield MaterializeResult(asset_key=reading.key(node), metadata=metadata)
+    if result.status in (ModelStatus.UNCHANGED, ModelStatus.SKIPPED):
+        return
+    for told in results(reading.checks[node.key], model_breaches(result, reading.session.redact)):
+        if not result.exit_code or not told.passed:
+            yield told
+
+
+def _recorded(context: Context, made: Made) -> Made:
+    """What the context asked for; the rest is recorded, but no output of this step."""
+    for result in made:
+        if isinstance(result, AssetCheckResult):
+            key = AssetCheckKey(_asset(result), str(result.check_name))
+            if key in context.selected_asset_check_keys:
+                yield result
+            else:
+                context.log_event(_evaluation(result))
+        elif _asset(result) in context.selected_asset_keys:
+            yield result
+        else:
+            context.log_event(AssetMaterialization(asset_key=_asset(result), metadata=result.metadata))
+
+
+def _asset(result: Result) -> AssetKey:
+    assert result.asset_key is not None  # every one of ours says it
+    return result.asset_key
+
+
+def _evaluation(result: AssetCheckResult) -> AssetCheckEvaluation:
+    return AssetCheckEvaluation(
+        asset_key=_asset(result),
+        check_name=str(result.check_name),
+        passed=result.passed,
+        severity=result.severity,
+        description=result.description,
+        metadata=result.metadata,
+    )
