@@ -17,8 +17,8 @@ from penstock.cli.terminal import Terminal
 from penstock.errors import OutsideError
 
 if TYPE_CHECKING:
-    from penstock.dagster.dev import Dagster
-    from penstock.dagster.served import Graph
+    from penstock.cli.dagster_graph import Graph
+    from penstock.cli.dagster_process import Dagster
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _POLL_S = 0.2
@@ -41,8 +41,8 @@ def dev(
     A definitions.py beside the project file is served in place of the project alone. What Dagster
     remembers is in .penstock/dagster, unless DAGSTER_HOME says where.
     """
+    from penstock.cli.dagster_process import Dagster, check_installed, check_port, prepare
     from penstock.cli.opening import opened
-    from penstock.dagster.dev import Dagster, check_installed, check_port, prepare
 
     terminal: Terminal = context.obj
     terminal.quiet = quiet
@@ -119,7 +119,7 @@ def _address(host: str, port: int) -> str:
 
 def _serve(dagster: Dagster, url: str, asked: _Asked, told: _Telling) -> None:
     """Say when the UI answers, and wait until somebody has enough of it."""
-    from penstock.dagster.served import graph, limit_pools
+    from penstock.cli.dagster_graph import graph, limit_pools
 
     began = time.monotonic()
     found: Graph | None = None
