@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import penstock
-from penstock.app.hearing import SOURCES
+from penstock.app.hearing import HEARD
 from penstock.report.facts import Event, Notice, Phase, Progress
 
 TAP = """\
@@ -34,4 +34,4 @@ def test_a_run_tells_what_a_tap_says(tmp_path: Path) -> None:
     assert [e.message for e in told if "reading" in e.message] == ["tap: INFO reading with the key ***"]
     landed = [e for e in events if isinstance(e, Progress) and e.phase is Phase.LAND]
     assert sum(e.size_bytes for e in landed) > 0
-    assert (SOURCES.handlers, SOURCES.level) == ([], logging.NOTSET)
+    assert [(of.handlers, of.level) for of in HEARD] == [([], logging.NOTSET)] * 2

@@ -25,7 +25,7 @@ from penstock.project.load import make_project
 from penstock.project.singer_target import SingerTargetSpec
 from penstock.schema import types as t
 from penstock.schema.arrow import arrow_schema
-from penstock.schema.disposition import Disposition, Strategy, WriteMode
+from penstock.schema.disposition import EVERY_ROW, Disposition, Strategy, WriteMode
 from penstock.schema.types import Decimal, List, Struct
 from penstock.testing.destination import APPEND, MERGE, NEWEST, REPLACE, batches, commit_of, file_of, table
 
@@ -207,7 +207,13 @@ def test_memory_is_that_of_a_batch(target: Make, tmp_path: Path) -> None:
         (NEWEST, "dedup_sort"),
         (Disposition(WriteMode.MERGE, ("id",), hard_delete="name"), "hard_delete"),
         (Disposition(WriteMode.MERGE, ("id",), strategy=Strategy.SCD2), "scd2"),
-        (Disposition(WriteMode.MERGE, ("id",), strategy=Strategy.DELETE_INSERT), "delete-insert"),
+        (Disposition(WriteMode.MERGE, ("id",), strategy=Strategy.INSERT_ONLY), "insert-only"),
+        (
+            Disposition(
+                WriteMode.MERGE, ("id",), strategy=Strategy.DELETE_INSERT, destination_scope="name = 'a'"
+            ),
+            "delete-insert",
+        ),
         (Disposition(WriteMode.MERGE, ("id",), skip_unchanged_rows=True), "skip_unchanged_rows"),
         (Disposition(WriteMode.MERGE, root="parent"), "child tables"),
         (Disposition(WriteMode.REPLACE, overwrite=("name",)), "overwrite"),
@@ -230,6 +236,30 @@ def test_what_this_target_cannot_do_is_refused(target: Make, tmp_path: Path) -> 
     assert kept(tmp_path) == ROWS
     with pytest.raises(ProjectError, match="upsert"):
         load(target(writes=("upsert",)), "L2", (OF, APPEND, ROWS))
+
+
+ANEW = Disposition(WriteMode.MERGE, ("id",), strategy=Strategy.DELETE_INSERT, destination_scope=EVERY_ROW)
+
+
+def test_a_new_version_takes_the_place_of_the_old_one(target: Make, tmp_path: Path) -> None:
+    by_key = Disposition(WriteMode.MERGE, ("id",), strategy=Strategy.DELETE_INSERT)
+    load(target(), "L1", (OF, by_key, ROWS))
+    load(target(), "L2", (OF, ANEW, [{"id": 3, "name": "z"}, {"id": 4, "name": "d"}, {"id": 4, "name": "e"}]))
+    assert kept(tmp_path) == [{"id": 3, "name": "z"}, {"id": 4, "name": "e"}]
+    load(target(), "L3", (OF, ANEW, []))
+    assert kept(tmp_path) == []
+
+
+def test_a_target_that_knows_no_versions_is_told_of_what_stays(
+    target: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(RefusedError, match="cannot write like this"):
+        load(target(writes=("append", "merge")), "L1", (OF, ANEW, ROWS))
+    adding = target(writes=("append", "merge"), without_merge="append")
+    load(adding, "L1", (OF, ANEW, ROWS))
+    load(adding, "L2", (OF, ANEW, ROWS[:1]))
+    assert len(kept(tmp_path)) == 3
+    assert "rows of `t` that are no longer in the source stay" in caplog.text
 
 
 def test_tables_of_the_target_cannot_be_read(target: Make) -> None:

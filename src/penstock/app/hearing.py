@@ -1,4 +1,4 @@
-"""What sources say while they run, as notices of the run."""
+"""What sources and destinations say while they run, as notices of the run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from penstock.report.facts import Notice, Observer
 
-SOURCES = logging.getLogger("penstock.sources")
+HEARD = (logging.getLogger("penstock.sources"), logging.getLogger("penstock.destinations"))
 
 
 class _Ear(logging.Handler):
@@ -26,14 +26,16 @@ class _Ear(logging.Handler):
 
 @contextmanager
 def heard(pipeline: str, observe: Observer, redact: Callable[[str], str]) -> Iterator[None]:
-    """Tell the observer what sources log meanwhile, from `INFO` on: what a plugin writes to stderr, what
+    """Tell the observer what is logged meanwhile, from `INFO` on: what a plugin writes to stderr, what
     was found out about an API. `redact` takes secrets out of a text."""
     ear = _Ear(lambda text: observe(Notice(pipeline, redact(text))))
-    level = SOURCES.level
-    SOURCES.addHandler(ear)
-    SOURCES.setLevel(min(SOURCES.getEffectiveLevel(), logging.INFO))
+    levels = [logger.level for logger in HEARD]
+    for logger in HEARD:
+        logger.addHandler(ear)
+        logger.setLevel(min(logger.getEffectiveLevel(), logging.INFO))
     try:
         yield
     finally:
-        SOURCES.removeHandler(ear)
-        SOURCES.setLevel(level)
+        for logger, level in zip(HEARD, levels, strict=True):
+            logger.removeHandler(ear)
+            logger.setLevel(level)

@@ -102,7 +102,7 @@ class Making:
         if block.table in there:
             return
         refreshed = self.refresh is not None and block.table in self._known
-        if refreshed or self.flow.table(block.table, block.hints).disposition.by_landing:
+        if refreshed or self.flow.table(block.table, block.hints).disposition.counts_when_empty:
             self._next(block.table, lambda: _Lines(block.table, EMPTY))
 
     def finish(self, state: str | None) -> dict[str, str]:

@@ -32,6 +32,10 @@ class Strategy(StrEnum):
     CDC = "cdc"
 
 
+EVERY_ROW = "true"
+"""The `destination_scope` that is the whole table."""
+
+
 class Order(StrEnum):
     """Which of several rows with one key wins: that with the least or with the greatest value."""
 
@@ -114,6 +118,20 @@ class Disposition:
         return self.mode is WriteMode.REPLACE or (
             self.mode is WriteMode.MERGE and self.strategy is Strategy.SCD2
         )
+
+    @property
+    def replaces_all(self) -> bool:
+        """Whether no row stays that was there before."""
+        if self.mode is WriteMode.REPLACE:
+            return not self.overwrite
+        by_rows = self.mode is WriteMode.MERGE and self.strategy is Strategy.DELETE_INSERT
+        return by_rows and self.destination_scope == EVERY_ROW
+
+    @property
+    def counts_when_empty(self) -> bool:
+        """Whether a landing without any rows takes rows of the table away."""
+        scoped = self.mode is WriteMode.MERGE and self.destination_scope is not None
+        return self.by_landing or scoped
 
     @property
     def needs_whole_landings(self) -> bool:

@@ -22,6 +22,8 @@ from penstock.singer.spans import Spans, spans_of
 
 # Any: JSON schemas hold values of every type.
 SHOWN = 200
+DELETED_AT = "_sdc_deleted_at"
+"""The column in which a tap or target says that a row is deleted, and since when."""
 
 
 @dataclass(frozen=True, slots=True)

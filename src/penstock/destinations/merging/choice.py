@@ -83,8 +83,7 @@ def is_whole(disposition: Disposition) -> bool:
 
 def is_snapshot(disposition: Disposition) -> bool:
     """Whether a load without any rows changes the table."""
-    scoped = disposition.destination_scope is not None
-    return disposition.mode is WriteMode.MERGE and (disposition.strategy is Strategy.SCD2 or scoped)
+    return disposition.mode is WriteMode.MERGE and disposition.counts_when_empty
 
 
 def scd2_of(disposition: Disposition) -> Scd2 | None:

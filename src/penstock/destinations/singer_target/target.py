@@ -19,6 +19,7 @@ from penstock.project.variables import parse_dotenv, redact
 from penstock.schema.disposition import Disposition, Strategy, WriteMode
 from penstock.singer.bundled import known, variants
 from penstock.singer.definition import Plugin, PluginKind, definition_from_about, joined
+from penstock.singer.messages import DELETED_AT
 from penstock.singer.settings import Layers, Resolved, resolve
 
 # Any throughout: configurations
@@ -68,7 +69,7 @@ class Target:
 
     def refusal(self, table: str, disposition: Disposition) -> RefusedError | None:
         """The error for a way of writing that this target has no messages for, with the reason, or None."""
-        reason = _reason(disposition) or self._lacks(disposition.mode)
+        reason = _reason(disposition) or self._lacks(disposition)
         if reason is None:
             return None
         return RefusedError(
@@ -78,22 +79,39 @@ class Target:
             hint="another way of writing needs a destination that Penstock writes to itself",
         )
 
-    def _lacks(self, mode: WriteMode) -> str | None:
-        if mode in self.writes or (mode is WriteMode.MERGE and self.spec.without_merge == "append"):
+    def adds_to(self, table: str, disposition: Disposition) -> str | None:
+        """What to tell where the rows of a new version are added to those of older ones, or None."""
+        if not disposition.replaces_all or self.activates:
             return None
-        if mode is WriteMode.REPLACE:
+        return f"`{self.name}` knows no versions: rows of `{table}` that are no longer in the source stay"
+
+    def _lacks(self, disposition: Disposition) -> str | None:
+        whole, mode = disposition.replaces_all, disposition.mode
+        if (WriteMode.REPLACE if whole else mode) in self.writes:
+            return None
+        if mode is WriteMode.MERGE and self.spec.without_merge == "append":
+            return None
+        if whole:
             return "a replace, which takes a target that activates versions"
         return "a merge, which takes a target that updates by key; `without_merge: append` would add the rows"
+
+
+def _is_by_key(disposition: Disposition) -> bool:
+    """Whether rows take the place of those with their key, or of all."""
+    if disposition.strategy is Strategy.DELETE_INSERT:
+        by_key = not disposition.merge_key and disposition.destination_scope is None
+        return by_key or disposition.replaces_all
+    return disposition.strategy is Strategy.UPSERT
 
 
 def _reason(disposition: Disposition) -> str | None:
     """Why Singer's messages cannot say what a disposition wants, or None."""
     merges = disposition.mode is WriteMode.MERGE
-    if merges and disposition.strategy is not Strategy.UPSERT:
+    if merges and not _is_by_key(disposition):
         return f"the strategy `{disposition.strategy}`; Singer's messages know updates by key alone"
     if merges and disposition.dedup_sort is not None:
         return "`dedup_sort`; a target keeps the row that came last"
-    if merges and disposition.hard_delete is not None:
+    if merges and disposition.hard_delete not in (None, DELETED_AT):  # that one is the target's own affair
         return "`hard_delete`; Singer's messages cannot delete a row"
     if merges and disposition.skip_unchanged_rows:
         return "`skip_unchanged_rows`; a target writes every row that it is sent"

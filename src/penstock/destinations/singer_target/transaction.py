@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -30,6 +31,7 @@ from penstock.schema.disposition import Disposition, WriteMode
 from penstock.schema.table import Table
 
 _MARK_ROWS = 100_000
+_log = logging.getLogger(__name__)
 
 
 class SingerTransaction:
@@ -73,6 +75,8 @@ class SingerTransaction:
         if (refusal := self._make_target().refusal(table.name, disposition)) is not None:
             refuse_unknown(table, disposition)  # what makes no sense anywhere is told first
             raise refusal
+        if (told := self._make_target().adds_to(table.name, disposition)) is not None:
+            _log.warning("%s", told)
         before = self._stored(table.name)
         self._layouts[table.name] = grow(before or (), table)
         self._tables[table.name] = table
@@ -204,7 +208,7 @@ class SingerTransaction:
                 if since >= _MARK_ROWS:
                     delivery.mark()
                     since = 0
-        if version is not None and (disposition.mode is WriteMode.REPLACE or table in self._emptied):
+        if version is not None and (disposition.replaces_all or table in self._emptied):
             delivery.send(version_message(stream, version))
 
     def _keys_of(self, disposition: Disposition) -> tuple[str, ...]:

@@ -14,15 +14,15 @@ from enum import Enum, auto
 from typing import Any
 
 from penstock.schema import types as t
-from penstock.schema.disposition import Disposition, Scd2, Strategy, WriteMode
+from penstock.schema.disposition import EVERY_ROW, Disposition, Scd2, Strategy, WriteMode
 from penstock.schema.hints import Hints
 from penstock.schema.table import Column, Table
+from penstock.singer.messages import DELETED_AT
 from penstock.singer.schema import grown, table_of
 from penstock.singer.state import UNKNOWN, Versions
 from penstock.sources.singer.files import Files
 
 # Any: a JSON schema holds values of every type.
-DELETED_AT = "_sdc_deleted_at"
 VALID_FROM = "_sdc_valid_from"
 _log = logging.getLogger(__name__)
 
@@ -147,7 +147,7 @@ class TapStream:
             merge_key = () if replaced else keys
             return Disposition(WriteMode.MERGE, keys, strategy=Strategy.SCD2, merge_key=merge_key, scd2=names)
         if replaced:
-            return Disposition(WriteMode.REPLACE, keys)
+            return _anew(keys)
         if not keys:
             return Disposition()
         deletes = DELETED_AT if self._versions == "hard" and self._deletes_by_row else None
@@ -173,6 +173,12 @@ class TapStream:
 
     def _tell(self, what: str) -> None:
         _log.warning("the stream `%s` %s", self.name, what)
+
+
+def _anew(keys: tuple[str, ...]) -> Disposition:
+    """All rows go, and of several new ones with one key the last stays, as in any load of a stream."""
+    delete_insert = Strategy.DELETE_INSERT
+    return Disposition(WriteMode.MERGE, keys, strategy=delete_insert, destination_scope=EVERY_ROW)
 
 
 METADATA_COLUMNS = (

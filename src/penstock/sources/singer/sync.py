@@ -16,6 +16,7 @@ from penstock.errors import BugError
 from penstock.ports import Block, Checkpoint
 from penstock.project.singer import SingerSpec
 from penstock.singer.messages import (
+    DELETED_AT,
     BatchFound,
     Message,
     Records,
@@ -28,7 +29,7 @@ from penstock.singer.state import UNKNOWN, TapState, dump
 from penstock.sources.singer.batch import adopted
 from penstock.sources.singer.columns import Added
 from penstock.sources.singer.files import HELD_BYTES, PIECE_BYTES, Files
-from penstock.sources.singer.stream import DELETED_AT, METADATA_COLUMNS, Held, TapStream
+from penstock.sources.singer.stream import METADATA_COLUMNS, Held, TapStream
 
 Given: TypeAlias = Block | Checkpoint
 _log = logging.getLogger(__name__)
