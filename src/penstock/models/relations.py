@@ -26,6 +26,17 @@ _SHOWN = frozenset({"TABLES", "ALL", "DATABASES", "SCHEMAS", "VARIABLES"})
 _SYSTEM = frozenset({"information_schema", "pg_catalog", "system", "temp"})
 _FILES = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson", ".gz", ".zst", ".xlsx", ".db", ".duckdb")
 _DBT = {"ref", "source"}
+_PURE_FUNCTIONS = frozenset(
+    {"unnest", "generate_series", "range", "repeat", "repeat_row", "generate_subscripts", "json_each"}
+    | {"json_tree", "regexp_split_to_table", "query_table", "flatten", "explode", "posexplode", "stack"}
+)
+_CLOCKS = frozenset({"CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "LOCALTIME", "LOCALTIMESTAMP"})
+_FICKLE = _CLOCKS | frozenset(
+    {"NOW", "TODAY", "GET_CURRENT_TIMESTAMP", "GET_CURRENT_TIME", "CURRENT_LOCALTIMESTAMP", "GETDATE"}
+    | {"CURRENT_LOCALTIME", "TRANSACTION_TIMESTAMP", "CLOCK_TIMESTAMP", "STATEMENT_TIMESTAMP", "SYSDATE"}
+    | {"RANDOM", "RAND", "UUID", "GEN_RANDOM_UUID", "GENERATE_UUID", "UUIDV4", "UUIDV7", "NEXTVAL", "CURRVAL"}
+    | {"GETVARIABLE", "GETENV", "TXID_CURRENT"}
+)
 _DEFAULT_SCHEMA = "main"
 
 
@@ -47,12 +58,14 @@ class Call(NamedTuple):
 
 @dataclass(slots=True)
 class Found:
-    """What a query reads. `sure` is False where the walk met what it does not know; `begins` is the token
-    with which the query proper begins, after its CTEs.
+    """What a query reads. `outside` are files and functions whose answer may be another each time. `sure` is
+    False where the walk met what it does not know; `begins` is the token with which the query proper begins,
+    after its CTEs.
     """
 
     reads: list[Read] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
     sure: bool = True
     begins: int = 0
 
@@ -75,7 +88,18 @@ def relations(tokens: Sequence[Token], pairs: Mapping[int, int], database: str |
     """
     walk = _Walk(tokens, pairs, (database or "").casefold())
     walk.level(0, len(tokens), frozenset(), _Level(query=True))
+    walk.found.outside += _fickle(tokens)
     return walk.found
+
+
+def _fickle(tokens: Sequence[Token]) -> list[str]:
+    """The functions whose answer is another each time, as the query calls them."""
+    found = []
+    for at, token in enumerate(tokens):
+        if token.upper in _FICKLE and (at == 0 or tokens[at - 1].text != "."):
+            called = at + 1 < len(tokens) and tokens[at + 1].text == "("
+            found += [token.text] if called or token.upper in _CLOCKS else []
+    return found
 
 
 class _Walk:
@@ -160,6 +184,7 @@ class _Walk:
         level.expects = level.fresh = False
         if token.kind in (Kind.STRING, Kind.JINJA, Kind.NUMBER) or word == "VALUES":
             level.lists = level.lists and word != "VALUES"
+            self.found.outside += [_unquoted(token.text)] if token.kind is Kind.STRING else []
             return at + 1
         if token.kind not in (Kind.WORD, Kind.QUOTED) or word in _CLAUSES:
             self.found.sure = False
@@ -194,6 +219,8 @@ class _Walk:
                 self.found.calls.append(Call(word, names, first, end))
             elif word == "query_table":
                 self.found.reads += [Read(name, first) for name in names]
+        if word not in _PURE_FUNCTIONS and not (self.found.calls and self.found.calls[-1].first == first):
+            self.found.outside.append(parts[-1])
         self.level(at + 1, end, scope, _Level(query=False))
         return end + 1
 
@@ -201,10 +228,13 @@ class _Walk:
         """Note a relation, if the name is that of one."""
         folded = [p.casefold() for p in parts]
         if len(parts) == 1:
-            quoted = self.tokens[at].kind is Kind.QUOTED
-            if folded[0] in scope or (quoted and ("/" in folded[0] or folded[0].endswith(_FILES))):
+            if folded[0] in scope:
+                return
+            if self.tokens[at].kind is Kind.QUOTED and ("/" in folded[0] or folded[0].endswith(_FILES)):
+                self.found.outside.append(parts[0])
                 return
         elif _SYSTEM.intersection(folded[:-1]):
+            self.found.outside.append(".".join(parts))
             return
         elif folded[-2] == _DEFAULT_SCHEMA or (len(parts) == 2 and folded[0] == self.database):
             parts = parts[-1:]

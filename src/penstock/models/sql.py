@@ -48,12 +48,14 @@ class Query:
     """One query. `sql` is the text to run; `reads` are relations, each once, in the order they are named.
 
     `digest` changes with every token of the text and with nothing else: not with white space or comments.
+    `outside` are files and functions on which its rows depend, and which may give something else each time.
     """
 
     sql: str
     reads: tuple[str, ...]
     digest: str
     references: tuple[Reference, ...] = ()
+    outside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ def analyse(
     reads = [read.name for read in walked.reads]
     if not walked.sure:
         reads = _second_opinion(sql, dialect, reads, None if judge else place(where, text, 0, first_line))
-    return Query(sql, _once([*reads, *(r.name for r in references)]), digest(found), references)
+    names = _once([*reads, *(r.name for r in references)])
+    return Query(sql, names, digest(found), references, _once(walked.outside))
 
 
 def _one_statement(found: list[Token], text: str, where: str, first_line: int) -> list[Token]:
