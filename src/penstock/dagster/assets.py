@@ -26,7 +26,7 @@ from dagster import (
 from penstock.catalogue import Layer, Node
 from penstock.dagster.keys import identifier, tag
 from penstock.dagster.reading import Reading
-from penstock.dagster.running import build, run
+from penstock.dagster.running import build, recorded, run
 from penstock.errors import ProjectError
 from penstock.project.spec import Project
 from penstock.project.tables import destination_of
@@ -60,7 +60,8 @@ def pipeline_assets(reading: Reading, pipeline: str) -> AssetsDefinition:
         pool=pool_of(reading.session.project, pipeline),
     )
     def assets(context: AssetExecutionContext) -> Results:
-        yield from run(reading, pipeline, context, window_of(context) if days else None)
+        made = run(reading, pipeline, context.log.info, window_of(context) if days else None)
+        yield from recorded(context, made)
 
     return assets
 
@@ -86,8 +87,9 @@ def model_assets(reading: Reading) -> list[AssetsDefinition]:
         pool=pool_of(reading.session.project, None),
     )
     def models(context: AssetExecutionContext) -> Results:
-        chosen = [n for n in reading.models if reading.key(n) in context.selected_asset_keys]
-        yield from build(reading, chosen, context, full=bool(context.op_execution_context.op_config["full"]))
+        chosen = [n.name for n in reading.models if reading.key(n) in context.selected_asset_keys]
+        full = bool(context.op_execution_context.op_config["full"])
+        yield from recorded(context, build(reading, chosen, context.log.info, full=full))
 
     return [models]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from dagster import AssetDep, AssetKey, AssetSpec
+from dagster import AssetCheckSpec, AssetDep, AssetKey, AssetSpec
 
 from penstock.app.session import Session
 from penstock.catalogue import Catalogue, Key, Layer, Node
@@ -64,7 +64,7 @@ class Reading:
         """The asset of a node."""
         return self.specs[node.key].key
 
-    def check_specs(self, nodes: Iterable[Node]) -> list[object]:
+    def check_specs(self, nodes: Iterable[Node]) -> list[AssetCheckSpec]:
         """The checks of some nodes."""
         return [spec for node in nodes for spec in self.checks[node.key].specs]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias
@@ -33,6 +33,7 @@ from penstock.report.facts import ModelResult, ModelStatus, Phase, PipelineResul
 
 Result: TypeAlias = MaterializeResult | AssetCheckResult
 Made: TypeAlias = Iterator[Result]
+Say: TypeAlias = Callable[[str], object]
 
 _LATER = (ExitCode.OUTSIDE, ExitCode.UNCERTAIN)
 
@@ -49,48 +50,59 @@ class Context(Protocol):
         ...
 
 
-def run(
-    reading: Reading, pipeline: str, context: Context, window: tuple[datetime, datetime] | None = None
-) -> Made:
-    """Run a pipeline, and give what it made and what its checks came to.
+def run(reading: Reading, pipeline: str, say: Say, window: tuple[datetime, datetime] | None = None) -> Made:
+    """Run a pipeline, and give what it made and what its checks came to. `say` gets the lines of the log.
 
-    What nobody selected is recorded all the same, because a run is always one of the whole pipeline.
     Raises: Failure after everything was given, when the run was refused or failed.
     """
     session = Session(_tried_once(reading.session.loaded, pipeline))
-    lines = Lines(context.log.info)
+    lines = Lines(say)
     with interval(window):
         result = session.run([pipeline], lines, wait_s=reading.options.wait_s).pipelines[0]
     standing = standing_of(session, result, reading.options.preview_rows)
     for note in standing.notes:
-        context.log.info(note)
-    yield from _recorded(context, _told(reading, pipeline, result, standing, lines))
+        say(note)
+    yield from _told(reading, pipeline, result, standing, lines)
     if result.exit_code:
         raise failure(result.error or f"{pipeline}: {result.status}", result.exit_code, session)
 
 
-def build(reading: Reading, nodes: Sequence[Node], context: Context, *, full: bool = False) -> Made:
-    """Build models, and give what was made and what their checks came to.
+def build(reading: Reading, select: Sequence[str], say: Say, *, full: bool = False) -> Made:
+    """Build models, and give what was made and what their checks came to. `say` gets the lines of the log.
 
     Raises: Failure after everything was given, when a model was refused or failed.
     """
     session = reading.session
-    lines = Lines(context.log.info)
-    done = session.build([n.name for n in nodes], lines, full=full, wait_s=reading.options.wait_s)
-    by_name = {node.name: node for node in reading.models}
-    standing = built_standing(reading, done.models)
+    done = session.build(select, Lines(say), full=full, wait_s=reading.options.wait_s).models
+    standing = built_standing(reading, done)
     for note in standing.notes:
-        context.log.info(note)
-    lineage = model_lineage(
-        reading, [r.model for r in done.models if r.status is ModelStatus.BUILT], standing
-    )
-    for result in done.models:
+        say(note)
+    lineage = model_lineage(reading, [r.model for r in done if r.status is ModelStatus.BUILT], standing)
+    by_name = {node.name: node for node in reading.models}
+    for result in done:
         if (node := by_name.get(result.model)) is not None:
-            told = _model_told(reading, node, result, standing, lineage.get(node.name))
-            yield from _recorded(context, told)
-    stopped = next((m for m in done.models if m.exit_code), None)
+            yield from _model_told(reading, node, result, standing, lineage.get(node.name))
+    stopped = next((m for m in done if m.exit_code), None)
     if stopped is not None:
         raise failure(stopped.error or f"{stopped.model}: {stopped.status}", stopped.exit_code, session)
+
+
+def recorded(context: Context, made: Made) -> Made:
+    """What the context asked for; the rest is recorded all the same, but is no output of this step.
+
+    A run is always one of a whole pipeline, whatever of it was selected.
+    """
+    for result in made:
+        if isinstance(result, AssetCheckResult):
+            key = AssetCheckKey(_asset(result), str(result.check_name))
+            if key in context.selected_asset_check_keys:
+                yield result
+            else:
+                context.log_event(_evaluation(result))
+        elif _asset(result) in context.selected_asset_keys:
+            yield result
+        else:
+            context.log_event(AssetMaterialization(asset_key=_asset(result), metadata=result.metadata))
 
 
 def built_standing(reading: Reading, done: Sequence[ModelResult]) -> Standing:
@@ -170,21 +182,6 @@ def _model_told(
     for told in results(reading.checks[node.key], model_breaches(result, reading.session.redact)):
         if not result.exit_code or not told.passed:
             yield told
-
-
-def _recorded(context: Context, made: Made) -> Made:
-    """What the context asked for; the rest is recorded, but no output of this step."""
-    for result in made:
-        if isinstance(result, AssetCheckResult):
-            key = AssetCheckKey(_asset(result), str(result.check_name))
-            if key in context.selected_asset_check_keys:
-                yield result
-            else:
-                context.log_event(_evaluation(result))
-        elif _asset(result) in context.selected_asset_keys:
-            yield result
-        else:
-            context.log_event(AssetMaterialization(asset_key=_asset(result), metadata=result.metadata))
 
 
 def _asset(result: Result) -> AssetKey:
