@@ -143,13 +143,16 @@ class DuckDBDestination:
             con.close()
 
     @contextmanager
-    def reading(self) -> Iterator[Any]:
-        """A connection that sees what is committed."""
+    def reading(self, *, bare: bool = False) -> Iterator[Any]:
+        """A connection that sees what is committed, with all tables of the ledger unless it is `bare`."""
         from penstock.destinations.duckdb_file import open_to_read
 
         if self._held and self._wal.exists():
             self.writing()  # a killed run's last commit is in there; closing moves it into the file
-        con = self.cursor() if self._con is not None else open_to_read(self.path, self._schema, self.limits)
+        if self._con is not None:
+            con = self.cursor()
+        else:
+            con = open_to_read(self.path, self._schema, self.limits, bare=bare)
         try:
             yield con
         finally:
@@ -170,7 +173,8 @@ class DuckDBDestination:
         from penstock.destinations.duckdb_file import use
 
         con = self.writing().cursor()
-        use(con, self._schema)
+        if self._schema != "main":
+            use(con, self._schema)
         return con
 
     @property

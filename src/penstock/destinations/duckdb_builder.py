@@ -51,7 +51,7 @@ class DuckDBBuilder:
             return {}
         from penstock.destinations.engine import explained
 
-        with self._destination.reading() as con, explained(str(self._path)):
+        with self._destination.reading(bare=True) as con, explained(str(self._path)):
             return question(con)
 
     @property

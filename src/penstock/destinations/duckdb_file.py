@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from penstock.destinations import duckdb_ledger as ledger
 from penstock.destinations.convert import literal, quote, view
 from penstock.destinations.engine import Limits, connect, explained
 from penstock.errors import StoreError
@@ -29,13 +28,17 @@ def open_to_write(path: Path, schema: str, limits: Limits) -> Any:  # Any: DuckD
     con = connect(path, limits.settings(spill) | {"python_enable_replacements": "false"})
     shutil.rmtree(spill, ignore_errors=True)  # what a killed run spilled; nobody else has the file open
     with explained(str(path)):
+        con.execute("SET GLOBAL TimeZone = 'UTC'")  # of its cursors too
         con.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
         use(con, schema)
     return con
 
 
-def open_to_read(path: Path, schema: str, limits: Limits) -> Any:
-    """A connection that cannot write. A file that is not there reads as one without tables."""
+def open_to_read(path: Path, schema: str, limits: Limits, *, bare: bool = False) -> Any:
+    """A connection that cannot write. A file that is not there reads as one without tables.
+
+    Tables of the ledger that are not there are empty ones, unless it is wanted `bare`.
+    """
     spill = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     settings = limits.settings(spill) | {"python_enable_replacements": "false"}
     if not path.exists():
@@ -45,7 +48,10 @@ def open_to_read(path: Path, schema: str, limits: Limits) -> Any:
         found = con.execute("SELECT 1 FROM duckdb_schemas() WHERE schema_name = ?", [schema]).fetchall()
         if found:
             use(con, schema)
-    ledger.create(con, "TEMP TABLE")
+    if not bare:
+        from penstock.destinations import duckdb_ledger as ledger
+
+        ledger.create(con, "TEMP TABLE")
     return con
 
 
@@ -66,8 +72,7 @@ def show(con: Any, path: Path, owner: str, tables: Iterable[str], schema: str | 
 
 
 def use(con: Any, schema: str) -> None:
-    """Make a connection's session one in that schema and in UTC."""
-    con.execute("SET TimeZone = 'UTC'")
+    """Make a connection's session one in that schema."""
     catalog = con.execute("SELECT current_database()").fetchall()[0][0]
     con.execute(f"USE {quote(catalog)}.{quote(schema)}")
 

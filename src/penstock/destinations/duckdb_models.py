@@ -5,36 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from penstock.destinations import duckdb_ledger as ledger
 from penstock.destinations.columns import PRIVATE, layout_from_json, root_of
-from penstock.destinations.engine import rows_of, table_of
-from penstock.destinations.model_rows import SCHEMA, built_from, columns_sql, relation_of, row_of
+from penstock.destinations.engine import rows_of
+from penstock.destinations.model_rows import COLUMNS, built_from, columns_sql, told_sql, values_of
 from penstock.ledger import FILES_TABLE, LOADS_TABLE, MODELS_TABLE, RETIRED, SCHEMA_TABLE, Built
 
 # con: Any throughout, because DuckDB's connection has no types of its own
 
-_INSERT = f"INSERT INTO {MODELS_TABLE} VALUES ({', '.join('?' * len(SCHEMA))})"
+_INSERT = f"INSERT INTO {MODELS_TABLE} VALUES ({', '.join('?' * len(COLUMNS))})"
+# what somebody else's program builds may be called otherwise than the model
+_RELATION = "CASE tool WHEN 'dbt' THEN coalesce(definition ->> '$.name', model) ELSE model END"
 # rows are appended, so the last one of a model is its newest
 _NEWEST = f"rowid IN (SELECT max(rowid) FROM {MODELS_TABLE} GROUP BY model)"
 
 
 def create(con: Any, kind: str = "TABLE") -> None:
     """Make the table if it is not there; `kind` may be `TEMP TABLE` for a reader."""
-    if MODELS_TABLE not in ledger.relations(con):
+    if MODELS_TABLE not in kinds(con):
         con.execute(f"CREATE {kind} IF NOT EXISTS {MODELS_TABLE} ({columns_sql()})")
 
 
 def record(con: Any, built: Built) -> None:
     """Write one row."""
-    con.execute(_INSERT, list(row_of(built).values()))
+    con.execute(_INSERT, values_of(built))
 
 
 def newest(con: Any) -> dict[str, Built]:
     """The last build of every model; none in a file where nothing was built."""
-    if MODELS_TABLE not in ledger.relations(con):
+    if MODELS_TABLE not in kinds(con):
         return {}
-    rows = table_of(con, f"SELECT * FROM {MODELS_TABLE} WHERE {_NEWEST}").to_pylist()
-    return {row["model"]: built_from(row) for row in rows}
+    rows = rows_of(con, f"SELECT {told_sql()} FROM {MODELS_TABLE} WHERE {_NEWEST}")
+    return {built.model: built for built in map(built_from, rows)}
 
 
 def forget(con: Any, models: Sequence[str]) -> None:
@@ -44,7 +45,7 @@ def forget(con: Any, models: Sequence[str]) -> None:
 
 def has_build(con: Any, model: str, build_id: str) -> bool:
     """Whether a build of a model is in the ledger."""
-    if MODELS_TABLE not in ledger.relations(con):
+    if MODELS_TABLE not in kinds(con):
         return False
     sql = f"SELECT 1 FROM {MODELS_TABLE} WHERE model = ? AND build_id = ? LIMIT 1"
     return bool(rows_of(con, sql, [model, build_id]))
@@ -63,33 +64,35 @@ def kinds(con: Any) -> dict[str, str]:
 
 def loaded(con: Any) -> frozenset[str]:
     """The tables of pipelines, whether they hold rows or not."""
-    if SCHEMA_TABLE not in ledger.relations(con):
+    if SCHEMA_TABLE not in kinds(con):
         return frozenset()
     return frozenset(name for (name,) in rows_of(con, f"SELECT DISTINCT table_name FROM {SCHEMA_TABLE}"))
 
 
 def versions(con: Any) -> Mapping[str, str | None]:
     """The version of every relation of the file, by the name that a query gives it; None: not ours."""
-    found: dict[str, str | None] = dict.fromkeys(_names(con))
-    present = ledger.relations(con)
+    there = _names(con)
     known: dict[str, str] = {}
-    if {FILES_TABLE, LOADS_TABLE, SCHEMA_TABLE} <= present:
+    if there.issuperset((FILES_TABLE, LOADS_TABLE, SCHEMA_TABLE)):
         known |= _loads(con)
-    if MODELS_TABLE in present:
-        known |= {relation_of(b): b.build_id for b in newest(con).values()}
-    return found | {name: known[name] for name in found if name in known}
+    if MODELS_TABLE in there:
+        known |= dict(rows_of(con, f"SELECT {_RELATION}, build_id FROM {MODELS_TABLE} WHERE {_NEWEST}"))
+    return {name: known.get(name) for name in there if not _is_private(name)}
 
 
-def _names(con: Any) -> list[str]:
+def _is_private(name: str) -> bool:
+    return f".{name.lower()}".find(f".{PRIVATE}") >= 0
+
+
+def _names(con: Any) -> frozenset[str]:
     """Every relation of the database: bare in the current schema, else with its schema."""
     here = "database_name = current_database() AND NOT internal"
     name = "CASE WHEN schema_name = current_schema() THEN {0} ELSE schema_name || '.' || {0} END"
-    ours = f"NOT starts_with(lower({{0}}), '{PRIVATE}')"
     selects = [
-        f"SELECT {name.format(column)} FROM {function}() WHERE {here} AND {ours.format(column)}"
+        f"SELECT {name.format(column)} FROM {function}() WHERE {here}"
         for column, function in (("table_name", "duckdb_tables"), ("view_name", "duckdb_views"))
     ]
-    return [found for (found,) in rows_of(con, " UNION ALL ".join(selects))]
+    return frozenset(found for (found,) in rows_of(con, " UNION ALL ".join(selects)))
 
 
 def _loads(con: Any) -> dict[str, str]:

@@ -32,6 +32,9 @@ _READERS: dict[str, Any] = {
     "$tuple": lambda items: tuple(_value(i) for i in items),
 }
 
+_TABLE = frozenset(f.name for f in fields(Table))
+_COLUMN = frozenset(f.name for f in fields(Column)) - {"type", "foreign_key"}
+
 
 def table_to_json(table: Table) -> str:
     """The JSON text of a table: types in their text form, everything else as it is."""
@@ -44,13 +47,11 @@ def table_from_json(text: str) -> Table:
     """The table that `table_to_json` wrote."""
     raw = json.loads(text)
     columns = tuple(_column(c) for c in raw.pop("columns", ()))
-    known = {f.name for f in fields(Table)}
-    return Table(columns=columns, **{k: _value(v) for k, v in raw.items() if k in known})
+    return Table(columns=columns, **{k: _value(v) for k, v in raw.items() if k in _TABLE})
 
 
 def _column(raw: dict[str, Any]) -> Column:
-    known = {f.name for f in fields(Column)}
-    values = {k: _value(v) for k, v in raw.items() if k in known and k not in ("type", "foreign_key")}
+    values = {k: _value(v) for k, v in raw.items() if k in _COLUMN}
     key = raw.get("foreign_key")
     foreign = ForeignKey(key["table"], tuple(key["columns"])) if key else None
     return Column(type=parse_type(raw["type"]), foreign_key=foreign, **values)
