@@ -1,0 +1,181 @@
+"""What is asked of a table to tell what its columns are like, and what the answers mean.
+
+Two questions a table: counts, ends and quantiles; then, knowing these, how values spread. Both are SQL of
+DuckDB over at most `ROWS` rows, so a large table costs no more than a middling one. Pure: `app.site` asks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from penstock.gate.rules import identifier
+from penstock.report.site.facts import ColumnProfile
+
+# Any: rows of answers
+ROWS = 100_000
+"""Tables with more rows are told from a part of them."""
+BLOCK = 2048
+"""Rows of a sample lie together in blocks of so many, which is how DuckDB reads them."""
+BINS = 16
+_TOP = 5
+_MOST_VALUES = 1000
+_LONGEST = 60
+_SHARES = "[0.05, 0.25, 0.5, 0.75, 0.95]"
+
+
+class Nature(StrEnum):
+    """What can be asked of the values of a column."""
+
+    WHOLE = "whole"
+    NUMBER = "number"
+    MOMENT = "moment"
+    WORD = "word"
+    OTHER = "other"
+
+
+_NATURES = {
+    Nature.WHOLE: (
+        "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
+        "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
+    ),
+    Nature.NUMBER: ("FLOAT", "DOUBLE", "DECIMAL"),
+    Nature.MOMENT: ("DATE", "TIMESTAMP"),
+    Nature.WORD: ("VARCHAR", "BOOLEAN", "UUID", "ENUM", "TIME"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A column to ask about: its name and type in the warehouse; `hidden` says why only to count."""
+
+    name: str
+    type: str
+    hidden: str | None = None
+
+    @property
+    def nature(self) -> Nature:
+        """What can be asked of it."""
+        if self.hidden or self.type.endswith("]") or self.type.startswith("JSON"):
+            return Nature.OTHER
+        if self.type.startswith("TIMESTAMP"):
+            return Nature.MOMENT
+        word = self.type.partition("(")[0]
+        return next((nature for nature, words in _NATURES.items() if word in words), Nature.OTHER)
+
+
+def sample(table: str, rows: int, *, stored: bool, key: Sequence[str]) -> str:
+    """The rows to look at, as a query: all of them, or an even part that is the same every time.
+
+    `stored`: the table has row ids, as those of a DuckDB file do. Otherwise rows are chosen by a hash of
+    `key`, or of all columns if there is none.
+    """
+    everything = f"SELECT * FROM {identifier(table)}"
+    if rows <= ROWS:
+        return everything
+    parts = -(-rows // ROWS)
+    if stored:
+        return f"{everything} WHERE (rowid // {BLOCK}) % {parts} = 0"
+    columns = ", ".join(identifier(name) for name in key)
+    return f"{everything} AS t WHERE hash({columns or 't'}) % {parts} = 0"
+
+
+def first_question(rows: str, columns: Sequence[Asked]) -> str:
+    """Counts of every column; ends, means and quantiles where values are told."""
+    parts = ["count(*) AS n"]
+    for i, column in enumerate(columns):
+        c = identifier(column.name)
+        parts.append(f"count({c}) AS count_{i}")
+        if column.nature is not Nature.OTHER or (column.hidden and _flat(column)):
+            parts.append(f"count(DISTINCT {c}) AS distinct_{i}")
+        if column.nature is not Nature.OTHER:
+            parts += [f"left({end}({c})::VARCHAR, {_LONGEST}) AS {end}_{i}" for end in ("min", "max")]
+        if (x := _measure(column)) is not None:
+            kept = f"FILTER (WHERE isfinite({x}))"
+            parts += [f"min({x}) {kept} AS low_{i}", f"max({x}) {kept} AS high_{i}"]
+            parts.append(f"CAST(quantile_disc({c}, {_SHARES}) {kept} AS VARCHAR[]) AS quantiles_{i}")
+            if column.nature is not Nature.MOMENT:
+                parts.append(f"avg({x}) {kept} AS mean_{i}")
+    return f"SELECT {', '.join(parts)} FROM ({rows})"
+
+
+def first_answer(answer: Mapping[str, Any], columns: Sequence[Asked]) -> dict[str, ColumnProfile]:
+    """The profiles that the answer of the first question makes."""
+    found = {}
+    for i, column in enumerate(columns):
+        mean = answer.get(f"mean_{i}")
+        found[column.name] = ColumnProfile(
+            count=answer["n"],
+            nulls=answer["n"] - answer[f"count_{i}"],
+            distinct=answer.get(f"distinct_{i}"),
+            low=answer.get(f"min_{i}"),
+            high=answer.get(f"max_{i}"),
+            mean=mean if mean is not None and math.isfinite(mean) else None,
+            quantiles=tuple(answer.get(f"quantiles_{i}") or ()),
+            hidden=column.hidden,
+        )
+    return found
+
+
+def second_question(rows: str, columns: Sequence[Asked], answer: Mapping[str, Any]) -> str | None:
+    """How values spread, by the answer of the first question; None if there is nothing to ask."""
+    parts = []
+    for i, column in enumerate(columns):
+        if (x := _measure(column)) is not None:
+            low, step, number = _bins(column, answer.get(f"low_{i}"), answer.get(f"high_{i}"))
+            if number > 1:
+                place = f"least({number - 1}, greatest(0, floor(({x} - {low!r}) / {step!r})))::INTEGER"
+                parts.append(f"histogram({place}) FILTER (WHERE isfinite({x})) AS bins_{i}")
+        elif column.nature is Nature.WORD and _few(answer[f"distinct_{i}"], answer[f"count_{i}"]):
+            value = f"left({identifier(column.name)}::VARCHAR, {_LONGEST})"
+            parts.append(f"histogram({value}) AS top_{i}")
+    return f"SELECT {', '.join(parts)} FROM ({rows})" if parts else None
+
+
+def second_answer(
+    found: Mapping[str, ColumnProfile],
+    columns: Sequence[Asked],
+    first: Mapping[str, Any],
+    second: Mapping[str, Any],
+) -> dict[str, ColumnProfile]:
+    """The profiles with what the answer of the second question adds."""
+    full = dict(found)
+    for i, column in enumerate(columns):
+        profile = full[column.name]
+        if second.get(f"bins_{i}"):
+            counts = dict(second[f"bins_{i}"])
+            _, _, number = _bins(column, first[f"low_{i}"], first[f"high_{i}"])
+            full[column.name] = replace(profile, bins=tuple(counts.get(n, 0) for n in range(number)))
+        elif second.get(f"top_{i}"):
+            ordered = sorted(dict(second[f"top_{i}"]).items(), key=lambda pair: (-pair[1], pair[0]))
+            full[column.name] = replace(profile, top=tuple(ordered[:_TOP]))
+    return full
+
+
+def _flat(column: Asked) -> bool:
+    return not column.type.endswith("]") and not column.type.startswith(("STRUCT", "MAP", "UNION"))
+
+
+def _measure(column: Asked) -> str | None:
+    """The values as numbers on a line, as SQL; None where they have no place on one."""
+    c = identifier(column.name)
+    if column.nature is Nature.MOMENT:
+        return f"epoch({c}::TIMESTAMP)"
+    return f"{c}::DOUBLE" if column.nature in (Nature.WHOLE, Nature.NUMBER) else None
+
+
+def _bins(column: Asked, low: float | None, high: float | None) -> tuple[float, float, int]:
+    """Where the bins begin, how wide each is, and how many there are; one value has one bin."""
+    if low is None or high is None or not math.isfinite(high - low) or high <= low:
+        return low or 0.0, 1.0, 1
+    if column.nature is Nature.WHOLE and high - low < BINS:
+        return low, 1.0, int(high - low) + 1
+    return low, (high - low) / BINS, BINS
+
+
+def _few(distinct: int, count: int) -> bool:
+    """Whether the most frequent values say something of the others."""
+    return 0 < distinct <= _MOST_VALUES and (distinct <= _TOP or 2 * distinct <= count)
