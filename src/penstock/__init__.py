@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Incremental", "PenstockError", "Pipeline", "Resource", "Source", "__version__", "current", "defer",
-    "ignore", "incremental", "mark", "model", "open_session", "pipeline", "resource", "source", "transformer",
+    "ignore", "incremental", "mark", "model", "open_session", "pipeline", "resource", "source",
+    "transformer",
 ]  # fmt: skip
 
 _PLACES = {

@@ -15,7 +15,10 @@ from typing import TypeAlias
 from penstock.schema.table import Table
 
 Key: TypeAlias = tuple[str, ...]
-"""What a node is known by: its layer, the pipeline, the table; for a model the layer and its name."""
+"""What a node is known by: its layer, the pipeline, the table; for a model the layer and its name.
+
+A relation that nothing in the project makes is a source without a pipeline: the layer and its name.
+"""
 
 
 class Layer(StrEnum):
@@ -57,7 +60,10 @@ class Node:
     `table` is what is promised of its columns; `reads` are the nodes that its rows are made of. `pipeline`
     is None for models. `tool` is the type of the source or destination, or what builds the model (`sql`,
     `python`, `dbt`). `relation` is the table's name in the warehouse, for layers that are in it. `meta` is
-    what the project says for other programs, by program.
+    what the project says for other programs, by program. Checks of files stand at
+    the landed table, those of rows at the table of the warehouse and at models. `partition` is the column by
+    whose intervals a scheduler may ask the source for rows. `unlisted` says that only a run tells which
+    tables the pipeline has: the node is called as the pipeline, and stands for all of them.
     """
 
     key: Key
@@ -79,6 +85,7 @@ class Node:
     freshness: Freshness | None = None
     schedule: str | None = None
     meta: Mapping[str, object] = field(default_factory=dict)
+    unlisted: bool = False
 
     @property
     def name(self) -> str:
@@ -94,6 +101,8 @@ class Catalogue:
     nodes: tuple[Node, ...]
     schedules: Mapping[str, str] = field(default_factory=dict)
     """When pipelines are to run, by name: five cron fields."""
+    incomplete: frozenset[str] = frozenset()
+    """The pipelines that may fill further tables, which only a run tells."""
 
     def of(self, layer: Layer) -> tuple[Node, ...]:
         """The nodes of one layer."""

@@ -86,6 +86,7 @@ def test_every_type_ignore_names_its_code() -> None:
 def test_the_public_face() -> None:
     assert set(penstock.__all__) == {
         "Incremental", "PenstockError", "Pipeline", "Resource", "Source", "__version__", "current", "defer",
-        "ignore", "incremental", "mark", "model", "open_session", "pipeline", "resource", "source", "transformer",
+        "ignore", "incremental", "mark", "model", "open_session", "pipeline", "resource", "source",
+        "transformer",
     }  # fmt: skip
     assert all(hasattr(penstock, name) for name in penstock.__all__)

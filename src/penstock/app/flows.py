@@ -13,22 +13,18 @@ from functools import cache
 from typing import cast
 
 from penstock.app.parts import open_destination, open_source, open_store
-from penstock.gate.arrival import ArrivalRules
-from penstock.gate.rules import Expectation, RowRules
-from penstock.gate.verdict import Action
 from penstock.gate.volume import VolumeRules
 from penstock.ports import Destination, Producer, Source
 from penstock.project.loaded import LoadedProject
 from penstock.project.maker import MakerSpec
+from penstock.project.rules import arrival_rules_of, row_rules_of
 from penstock.project.spec import TableSpec
 from penstock.project.tables import dataset_of, nesting_of, pipeline_of, tables_of
 from penstock.records.chunk import Format
 from penstock.report.facts import Observer
 from penstock.run.flow import Flow, Landing, TableFlow
-from penstock.schema.disposition import Disposition, WriteMode
 from penstock.schema.hints import Hints
 from penstock.schema.naming import naming_of
-from penstock.schema.table import Table
 from penstock.schema.types import DataType
 from penstock.version import __version__
 
@@ -88,52 +84,12 @@ def table_flow(loaded: LoadedProject, pipeline: str, table: str, hints: Hints | 
         known=table in tables_of(pipeline_of(loaded.project, pipeline)),
         contract=contract,
         disposition=disposition,
-        rows=_row_rules(spec, loaded.table(pipeline, table), disposition),
-        arrival=_arrival_rules(spec),
+        rows=row_rules_of(spec, loaded.table(pipeline, table), disposition),
+        arrival=arrival_rules_of(spec),
         volume=VolumeRules(volume.tolerance, volume.min_history, volume.action) if volume else None,
         format_of=lambda file, seen: _format_of(file, spec, seen),
         nesting=nesting,
         naming=naming_of(pipeline_of(loaded.project, pipeline).naming),
-    )
-
-
-def _row_rules(spec: TableSpec, table: Table, disposition: Disposition) -> RowRules:
-    """The rules of a table's rows. A primary key is one where the project promises it.
-
-    Sources name keys for merges and cursors, and give rows again on purpose: theirs is no rule.
-    """
-    gate = spec.gate
-    merged = disposition.mode is WriteMode.MERGE
-    return RowRules(
-        on_broken=gate.on_broken,
-        on_unparsable=gate.on_unparsable,
-        actions=gate.actions,
-        expectations=(
-            *_filter_of(disposition),
-            *(Expectation(e.name, e.constraint, e.action) for e in gate.expectations),
-        ),
-        unique_keys=(table.primary_key,) if table.primary_key and not merged else (),
-    )
-
-
-def _filter_of(disposition: Disposition) -> tuple[Expectation, ...]:
-    """The rule that drops the rows that a merge does not want."""
-    wanted = disposition.source_filter
-    return () if wanted is None else (Expectation("source_filter", wanted, Action.DROP),)
-
-
-def _arrival_rules(spec: TableSpec) -> ArrivalRules:
-    gate = spec.gate
-    return ArrivalRules(
-        min_rows=gate.min_rows,
-        max_rows=gate.max_rows,
-        min_bytes=gate.min_bytes,
-        max_bytes=gate.max_bytes,
-        max_quarantined_share=gate.max_quarantined_share,
-        action=gate.arrival,
-        duplicate_content=gate.duplicate_content,
-        stated=spec.format,
-        encoding=spec.csv.encoding,
     )
 
 

@@ -20,15 +20,15 @@ from penstock.version import __version__
 
 # Any throughout: JSON, and words as a file holds them
 
-_KINDS = {"words": dict, "sql": str, "reads": list, "digest": str, "tool": str}
+_KINDS = {"words": dict, "sql": str, "reads": list, "digest": str, "tool": str, "outside": list}
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What is known of a model's file: its words, its query, and what it reads.
 
-    `digest` changes with whatever decides the query's rows. `tool` is `sql` or `python`, or empty for a
-    Python file without a model.
+    `digest` changes with whatever decides the query's rows, `outside` is what else they depend on. `tool` is
+    `sql` or `python`, or empty for a Python file without a model.
     """
 
     tool: str
@@ -36,6 +36,7 @@ class Taken:
     sql: str = ""
     reads: tuple[str, ...] = ()
     digest: str = ""
+    outside: tuple[str, ...] = ()
 
 
 class ModelCache:
@@ -57,7 +58,8 @@ class ModelCache:
         if not isinstance(said, dict) or any(type(said.get(k)) is not kind for k, kind in _KINDS.items()):
             return None
         self._used[key] = said
-        return Taken(said["tool"], said["words"], said["sql"], tuple(map(str, said["reads"])), said["digest"])
+        lists = {k: tuple(map(str, said[k])) for k in ("reads", "outside")}
+        return Taken(tool=said["tool"], words=said["words"], sql=said["sql"], digest=said["digest"], **lists)
 
     def put(self, key: str, taken: Taken) -> None:
         """Remember what is known of a file."""

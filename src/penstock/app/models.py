@@ -150,7 +150,7 @@ class _Reading:
 
             head = front_matter(text, name)
             query = analyse(head.body, self.dialect, name)
-            return Taken("sql", head.words.plain(), query.sql, query.reads, query.digest), True
+            return Taken("sql", head.words.plain(), query.sql, query.reads, query.digest, query.outside), True
         found = python_model(text, name)
         if found is None:
             return Taken(""), True
@@ -192,6 +192,7 @@ class _Reading:
             version=version_of(spec, kept, taken.digest),
             tags=spec.tags,
             folder=path.parent.relative_to(self.folder).as_posix().removeprefix("."),
+            outside=taken.outside,
         )
         load = None if taken.tool == "sql" else cache(lambda: _function(path, name, self.folder, self.root))
         return LoadedModel(model, spec, kept, kept_as(spec, kept, where=where), where, load)

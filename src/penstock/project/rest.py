@@ -12,7 +12,9 @@ from penstock.project.base import Names, Seconds, Spec
 from penstock.project.maker import MakerSpec
 from penstock.project.rest_auth import AuthSpec
 from penstock.project.rest_pages import AutoPagesSpec, PagesSpec, a_path, paginator
-from penstock.schema.disposition import Strategy, WriteMode
+from penstock.schema.disposition import Disposition, Strategy, WriteMode
+from penstock.schema.hints import Hints
+from penstock.schema.table import Column, Table
 from penstock.schema.types import parse_type
 
 # Any throughout: what an API is sent is whatever JSON its users write
@@ -184,6 +186,23 @@ class RestTableSpec(Spec):
             return data
         fields = [said] if isinstance(said, str) else said
         return {**data, "include_from_parent": {f"{field}": "" for field in fields}}
+
+
+def hints_of(name: str, spec: RestTableSpec) -> Hints:
+    """What the project says of a table beside its source."""
+    columns = tuple(
+        Column(column, parse_type(kind), nullable=column not in spec.primary_key, declared=True)
+        for column, kind in spec.columns.items()
+    )
+    disposition = None
+    if spec.write is not None or spec.merge_key:
+        disposition = Disposition(
+            spec.write or WriteMode.MERGE,
+            primary_key=spec.primary_key,
+            strategy=spec.strategy,
+            merge_key=spec.merge_key,
+        )
+    return Hints(Table(name, columns, primary_key=spec.primary_key), disposition=disposition)
 
 
 class RestApiSpec(MakerSpec):

@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.errors import ProjectError, suggest
-from penstock.project.rest import RestApiSpec, RestTableSpec
+from penstock.project.rest import RestApiSpec, RestTableSpec, hints_of
 from penstock.project.rest_pages import PagesSpec
-from penstock.schema.disposition import Disposition, WriteMode
+from penstock.schema.disposition import WriteMode
 from penstock.schema.hints import Hints
 from penstock.schema.jsonpath import JsonPath, parse_path
-from penstock.schema.table import Column, Table
-from penstock.schema.types import parse_type
 from penstock.sources.rest.secrecy import is_secret_name
 from penstock.sources.rest.template import Template
 
@@ -111,26 +109,11 @@ def _plan(name: str, source: RestApiSpec, spec: RestTableSpec) -> Plan:
         for column, path in spec.include_from_parent.items()
     )
     fields = {*(parents[parent] if parent else ()), *(path for _, path in included)}
-    paginator = spec.paginator if spec.paginator is not None else source.paginator
-    return Plan(name, spec, template, paginator, _hints(name, spec), parent, tuple(sorted(fields)), included)
-
-
-def _hints(name: str, spec: RestTableSpec) -> Hints:
-    """What the project says of the table beside its source."""
-    columns = tuple(
-        Column(column, parse_type(kind), nullable=column not in spec.primary_key, declared=True)
-        for column, kind in spec.columns.items()
-    )
-    disposition = None
-    if spec.write is not None or spec.merge_key:
-        disposition = Disposition(
-            spec.write or WriteMode.MERGE,
-            primary_key=spec.primary_key,
-            strategy=spec.strategy,
-            merge_key=spec.merge_key,
-        )
     _check_key(name, spec)
-    return Hints(Table(name, columns, primary_key=spec.primary_key), disposition=disposition)
+    paginator = spec.paginator if spec.paginator is not None else source.paginator
+    return Plan(
+        name, spec, template, paginator, hints_of(name, spec), parent, tuple(sorted(fields)), included
+    )
 
 
 def _check_key(name: str, spec: RestTableSpec) -> None:
