@@ -4,7 +4,7 @@ Annotations are not postponed here, because Dagster looks at that of `context`.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
@@ -94,7 +94,7 @@ def model_assets(reading: Reading) -> list[AssetsDefinition]:
     return [models]
 
 
-def days_of(reading: Reading, nodes: Iterable[Node], what: str) -> PartitionsDefinition | None:
+def days_of(reading: Reading, nodes: Sequence[Node], what: str) -> PartitionsDefinition | None:
     """The days that all of these nodes are parted into, because one run makes them all; None for none.
 
     Raises: ProjectError when they do not agree.
@@ -109,6 +109,11 @@ def days_of(reading: Reading, nodes: Iterable[Node], what: str) -> PartitionsDef
             f"the tables of the {what} are parted into days in several ways, and one run makes them all",
             found="; ".join(f"{', '.join(dict.fromkeys(names))}: {days}" for days, names in found.items()),
             hint="say `meta: {dagster: {partitions: daily, start: …}}` once, at the pipeline",
+        )
+    if found and not any(node.partition for node in nodes):
+        raise ProjectError(
+            f"the {what} cannot be parted into days, because its source cannot be asked for one",
+            expected="a table with a cursor that follows a scheduler (`allow_external_schedulers`)",
         )
     return next(iter(found), None)
 

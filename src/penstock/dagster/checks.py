@@ -42,7 +42,7 @@ def checks_of(node: Node, asset: AssetKey) -> NodeChecks:
             asset=asset,
             description=check.description,
             blocking=check.action == Action.FAIL,
-            metadata={"rule": check.rule, "action": check.action},
+            metadata={"rule": check.rule, "action": str(check.action)},
         )
         found.append((check, spec))
     return NodeChecks(node, asset, tuple(found))
@@ -86,7 +86,7 @@ def results(checks: NodeChecks, breaches: Mapping[str, Breach]) -> Iterator[Asse
 
 def _metadata(node: Node, check: Check, breach: Breach) -> Iterator[tuple[str, Any]]:
     yield "rule", check.rule
-    yield "action", check.action
+    yield "action", str(check.action)
     yield "failing_rows", breach.rows
     if breach.files:
         yield "failing_files", breach.files

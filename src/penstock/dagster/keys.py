@@ -17,7 +17,7 @@ def asset_key(key: Key) -> AssetKey:
 
     Dagster draws the last part alone, hence the layer in it; tables and models keep their own names.
     """
-    layer, *middle, name = (_NO_PART.sub("_", part) for part in key)
+    layer, *middle, name = (_NO_PART.sub("_", str(part)) for part in key)
     last = name if layer in (Layer.WAREHOUSE, Layer.MODEL) else f"{name}_{layer}"
     return AssetKey([*middle, layer, last])
 

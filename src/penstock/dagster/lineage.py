@@ -24,13 +24,13 @@ def model_lineage(
     reading: Reading, built: Sequence[str], standing: Standing
 ) -> Mapping[str, TableColumnLineage]:
     """Where the columns of models that were built come from; nothing for a model that cannot be followed."""
-    from penstock.app.models import load_models
+    from penstock.app.models import dialect_of, load_models
     from penstock.models.lineage import lineage
 
     if not built:
         return {}
     loaded = reading.session.loaded
-    dialect = "duckdb"
+    dialect = dialect_of(loaded)
     models = [m.model for m in load_models(loaded, dialect)]
     columns = {n.relation or n.name: n.table.names for n in reading.catalogue.nodes if n.table.columns}
     columns |= {name: shape.names for name, shape in standing.shapes.items()}

@@ -11,7 +11,7 @@ from dagster import MetadataValue
 from penstock.catalogue import Node
 from penstock.dagster.standing import Standing
 from penstock.dagster.translator import table_schema
-from penstock.report.facts import ModelResult, PipelineResult, TableResult
+from penstock.report.facts import ModelResult, PipelineResult
 from penstock.schema.table import Table
 
 Metadata = dict[str, Any]  # Any: what Dagster takes as metadata
@@ -30,37 +30,42 @@ def files_metadata(keys: Sequence[str], standing: Standing, seconds: float) -> M
     return metadata
 
 
-def run_metadata(result: PipelineResult, table: str, standing: Standing) -> Metadata:
-    """What a run did with one table, as numbers. Units: seconds of the whole run."""
-    own = next((t for t in result.tables if t.table == table), TableResult(table))
+def run_metadata(result: PipelineResult, table: str | None, standing: Standing) -> Metadata:
+    """What a run did with one table, or with all of them, as numbers. Units: seconds of the whole run."""
+    own = [t for t in result.tables if t.part_of is None and table in (None, t.table)]
     metadata: Metadata = {
-        "files_loaded": own.files,
-        "rows_read": own.rows,
-        "rows_loaded": own.loaded,
-        "rows_dropped": own.dropped,
-        "rows_quarantined": own.quarantined,
-        "bytes": sum(f.size_bytes for f in standing.files.values() if f.table == table),
+        "files_loaded": sum(t.files for t in own),
+        "rows_read": sum(t.rows for t in own),
+        "rows_loaded": sum(t.loaded for t in own),
+        "rows_dropped": sum(t.dropped for t in own),
+        "rows_quarantined": sum(t.quarantined for t in own),
+        "bytes": sum(f.size_bytes for f in standing.files.values() if table in (None, f.table)),
         "seconds": round(result.seconds, 3),
         "status": result.status.value,
     }
     if result.load_ids:
         metadata["load"] = result.load_ids[-1]
-    if own.changes:
-        metadata["schema_changes"] = MetadataValue.md("\n".join(f"- {c}" for c in own.changes))
+    if changes := [change for t in own for change in t.changes]:
+        metadata["schema_changes"] = MetadataValue.md("\n".join(f"- {c}" for c in changes))
     return metadata
 
 
 def table_metadata(node: Node, standing: Standing) -> Metadata:
     """What a table of the warehouse is like now."""
-    metadata: Metadata = {}
+    metadata = shown_metadata(node.name, standing)
     shape = standing.shapes.get(node.name)
     if shape is not None:
-        shown = described(shape, node.table)
-        metadata["dagster/column_schema"] = table_schema(shown)
-    if node.name in standing.rows:
-        metadata["dagster/row_count"] = standing.rows[node.name]
-    if node.name in standing.previews:
-        metadata["preview"] = MetadataValue.md(standing.previews[node.name])
+        metadata["dagster/column_schema"] = table_schema(described(shape, node.table))
+    return metadata
+
+
+def shown_metadata(table: str, standing: Standing) -> Metadata:
+    """How many rows a table has, and a few of them."""
+    metadata: Metadata = {}
+    if table in standing.rows:
+        metadata["dagster/row_count"] = standing.rows[table]
+    if table in standing.previews:
+        metadata["preview"] = MetadataValue.md(standing.previews[table])
     return metadata
 
 

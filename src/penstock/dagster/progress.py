@@ -45,6 +45,10 @@ class Lines:
         self.files: dict[tuple[Phase, str], list[str]] = defaultdict(list)
         """The keys of the files that went through a phase, by phase and table."""
 
+    def keys(self, phase: Phase, table: str | None) -> list[str]:
+        """The keys of the files that went through a phase: of one table, or of all."""
+        return [k for (p, t), keys in self.files.items() if p is phase and table in (None, t) for k in keys]
+
     def __call__(self, event: Event) -> None:
         if not isinstance(event, Pause):
             self._paused = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dagster import AssetCheckSpec, AssetDep, AssetKey, AssetSpec
 
@@ -13,6 +13,8 @@ from penstock.dagster.checks import NodeChecks, checks_of
 from penstock.dagster.keys import asset_key, identifier, tag
 from penstock.dagster.translator import PenstockTranslator
 from penstock.errors import ProjectError
+from penstock.project.tables import destination_of
+from penstock.schema.table import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Reading:
     catalogue: Catalogue
     specs: Mapping[Key, AssetSpec]
     checks: Mapping[Key, NodeChecks]
+    translator: PenstockTranslator
     options: Options = field(default_factory=Options)
 
     def pipeline(self, name: str) -> tuple[Node, ...]:
@@ -63,6 +66,14 @@ class Reading:
     def key(self, node: Node) -> AssetKey:
         """The asset of a node."""
         return self.specs[node.key].key
+
+    def further(self, pipeline: str, table: str) -> AssetKey:
+        """The asset of a warehouse table that only a run of the pipeline told of."""
+        kind = destination_of(self.session.project, pipeline).type
+        node = Node(
+            (Layer.WAREHOUSE, pipeline, table), Layer.WAREHOUSE, Table(table), kind, pipeline, relation=table
+        )
+        return self.translator.get_asset_spec(node).key
 
     def check_specs(self, nodes: Iterable[Node]) -> list[AssetCheckSpec]:
         """The checks of some nodes."""
@@ -89,7 +100,7 @@ def read(
     for node in catalogue.of(Layer.MODEL):
         specs[node.key] = _stored(specs[node.key], storage)
     checks = {node.key: checks_of(node, specs[node.key].key) for node in catalogue.nodes}
-    return Reading(session, catalogue, specs, checks, options)
+    return Reading(session, catalogue, specs, checks, translate, options)
 
 
 def _chosen(catalogue: Catalogue, options: Options) -> Catalogue:
@@ -109,14 +120,17 @@ def _chosen(catalogue: Catalogue, options: Options) -> Catalogue:
             where=f"project `{catalogue.project}`",
             expected=", ".join(dict.fromkeys(n.pipeline for n in catalogue.nodes if n.pipeline)),
         )
-    return Catalogue(catalogue.project, nodes, catalogue.schedules)
+    return replace(catalogue, nodes=nodes)
 
 
 def _joined(spec: AssetSpec, actual: Mapping[AssetKey, AssetKey]) -> AssetSpec:
     """A spec whose upstream assets have the keys that the translator gave them."""
     if all(actual.get(dep.asset_key, dep.asset_key) == dep.asset_key for dep in spec.deps):
         return spec
-    deps = [AssetDep(actual.get(d.asset_key, d.asset_key), d.partition_mapping) for d in spec.deps]
+    deps = [
+        AssetDep(actual.get(d.asset_key, d.asset_key), partition_mapping=d.partition_mapping)
+        for d in spec.deps
+    ]
     return spec.replace_attributes(deps=deps)
 
 

@@ -22,7 +22,13 @@ from penstock.app.session import Session
 from penstock.catalogue import Layer, Node
 from penstock.dagster.checks import Breach, breaches_of, model_breaches, results
 from penstock.dagster.lineage import model_lineage, pipeline_lineage
-from penstock.dagster.metadata import files_metadata, model_metadata, run_metadata, table_metadata
+from penstock.dagster.metadata import (
+    files_metadata,
+    model_metadata,
+    run_metadata,
+    shown_metadata,
+    table_metadata,
+)
 from penstock.dagster.partitions import interval
 from penstock.dagster.progress import Lines
 from penstock.dagster.reading import Reading
@@ -35,6 +41,7 @@ Result: TypeAlias = MaterializeResult | AssetCheckResult
 Made: TypeAlias = Iterator[Result]
 Say: TypeAlias = Callable[[str], object]
 
+_PHASES = {Layer.LAND: Phase.LAND, Layer.RAW_HIST: Phase.KEEP}
 _LATER = (ExitCode.OUTSIDE, ExitCode.UNCERTAIN)
 
 
@@ -142,6 +149,7 @@ def _told(reading: Reading, pipeline: str, result: PipelineResult, standing: Sta
         if result.status is not Status.NOTHING_NEW:
             found = breaches_of(result, node.name, standing.samples.get(node.name, ()))
             yield from _checked(reading, node, result, found)
+    yield from _further(reading, pipeline, result, standing)
 
 
 def _checked(reading: Reading, node: Node, result: PipelineResult, found: dict[str, Breach]) -> Made:
@@ -158,15 +166,22 @@ def _plain(reading: Reading, found: dict[str, Breach]) -> dict[str, Breach]:
 
 def _made(node: Node, result: PipelineResult, standing: Standing, lines: Lines) -> dict[str, Any] | None:
     """What a run made of a node; None when it made nothing of it."""
-    if node.layer is Layer.LAND:
-        keys = lines.files.get((Phase.LAND, node.name), [])
-        return files_metadata(keys, standing, lines.seconds[Phase.LAND]) if keys else None
-    if node.layer is Layer.RAW_HIST:
-        keys = lines.files.get((Phase.KEEP, node.name), [])
-        return files_metadata(keys, standing, lines.seconds[Phase.KEEP]) if keys else None
+    table = None if node.unlisted else node.name
+    if phase := _PHASES.get(node.layer):
+        keys = lines.keys(phase, table)
+        return files_metadata(keys, standing, lines.seconds[phase]) if keys else None
     if result.exit_code and not result.load_ids:
         return None
-    return {**run_metadata(result, node.name, standing), **table_metadata(node, standing)}
+    return {**run_metadata(result, table, standing), **table_metadata(node, standing)}
+
+
+def _further(reading: Reading, pipeline: str, result: PipelineResult, standing: Standing) -> Made:
+    """The tables that only the run told of."""
+    known = {node.name for node in reading.pipeline(pipeline) if not node.unlisted}
+    for own in result.tables:
+        if own.table not in known and own.files:
+            metadata = run_metadata(result, own.table, standing) | shown_metadata(own.table, standing)
+            yield MaterializeResult(asset_key=reading.further(pipeline, own.table), metadata=metadata)
 
 
 def _model_told(
