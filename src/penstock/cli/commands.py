@@ -13,6 +13,7 @@ from penstock.cli.check import check
 from penstock.cli.config import HELP as CONFIG_HELP
 from penstock.cli.config import config
 from penstock.cli.dev import dev
+from penstock.cli.docs import docs
 from penstock.cli.drop import drop
 from penstock.cli.generate import HELP as GENERATE_HELP
 from penstock.cli.generate import generate
@@ -70,6 +71,7 @@ app.command()(plan)
 app.command()(run)
 app.command()(status)
 app.command()(show)
+app.command()(docs)
 app.add_typer(schema, name="schema")
 app.add_typer(quarantine, name="quarantine")
 app.command()(rebuild)

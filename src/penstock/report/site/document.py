@@ -99,7 +99,7 @@ def _table(
     return {
         "id": entity.id,
         "name": node.name,
-        "kind": "model" if entity.is_model else "table",
+        "kind": "model" if entity.is_model else "foreign" if entity.is_foreign else "table",
         "tool": node.tool,
         "pipeline": node.pipeline,
         "group": node.group,
@@ -161,7 +161,7 @@ def _lineage(facts: SiteFacts, found: Sequence[Entity]) -> dict[str, Any]:
     models = {e.node.name: e.id for e in found if e.is_model}
     return {
         models[model]: {
-            column: [[names.get(relation, relation), source] for relation, source in made]
+            column: [[names.get(relation.casefold(), relation), source] for relation, source in made]
             for column, made in columns.items()
         }
         for model, columns in facts.lineage.items()

@@ -23,6 +23,11 @@ class Entity:
     reads: tuple[str, ...] = ()
 
     @property
+    def is_foreign(self) -> bool:
+        """Whether nothing in the project makes it."""
+        return self.node.layer is Layer.SOURCE and self.node.pipeline is None
+
+    @property
     def is_model(self) -> bool:
         """Whether it is built from other tables."""
         return self.node.layer is Layer.MODEL
@@ -54,10 +59,10 @@ def _entity(nodes: list[Node], ids: Mapping[Key, str]) -> Entity:
 
 
 def by_relation(found: Iterable[Entity]) -> dict[str, str]:
-    """Ids by the names under which queries speak of tables."""
+    """Ids by the names under which queries speak of tables. Shape: names are case-folded."""
     names: dict[str, str] = {}
     for entity in found:
         for name in (entity.node.relation, entity.node.name):
             if name is not None:
-                names.setdefault(name, entity.id)
+                names.setdefault(name.casefold(), entity.id)
     return names

@@ -48,12 +48,23 @@ def _derived(
 ) -> dict[str, str]:
     if not entity.is_model or not any(above.values()):
         return {}
-    traced = facts.lineage.get(entity.node.name, {})
-    columns = {ANY: UNKNOWN}
-    for name, made in traced.items():
-        tells = [reason(above.get(names.get(relation, ""), {}), source) for relation, source in made]
-        columns[name.lower()] = DERIVED if any(tells) else ""
-    return columns
+    vague = any(ANY in columns for columns in above.values())
+    found = {ANY: UNKNOWN}
+    for name, made in facts.lineage.get(entity.node.name, {}).items():
+        if not made:  # a constant or a count; or nobody knows
+            found[name.lower()] = UNKNOWN if vague else ""
+            continue
+        tells = [_told(above.get(names.get(relation.casefold(), "")), column) for relation, column in made]
+        found[name.lower()] = next((why for why in tells if why), "")
+    return found
+
+
+def _told(columns: Mapping[str, str] | None, column: str) -> str:
+    """Why a column that is made of another has no values to show; empty if it has."""
+    if columns is None:
+        return UNKNOWN
+    why = reason(columns, column)
+    return "" if why is None else UNKNOWN if why == UNKNOWN else DERIVED
 
 
 def _part(entity: Entity, facts: SiteFacts, found: Sequence[Entity]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 // The first page: how things stand, and what needs a look.
 function overview() {
   const models = tables.filter((t) => t.kind === "model");
-  const loaded = tables.filter((t) => t.kind === "table");
+  const loaded = tables.filter((t) => t.kind !== "model");
   const rows = tables.reduce((n, t) => n + (t.rows || 0), 0);
   const looks = [...(data.attention || []), ...tables.flatMap((t) => {
     const stale = staleness(t);

@@ -6,7 +6,7 @@ function tablePage(id, column) {
   const aside = asideOf(id);
   const stale = staleness(t);
   return [
-    h("p", { class: "crumb" }, t.pipeline ? ["Table of ", link(["pipeline", t.pipeline], t.pipeline)] : "Model"),
+    h("p", { class: "crumb" }, t.pipeline ? ["Table of ", link(["pipeline", t.pipeline], t.pipeline)] : t.kind === "model" ? "Model" : "Table of others"),
     h("h1", {}, t.name, " ", t.materialized && pill(t.materialized), (t.tags || []).map((tag) => [" ", pill(tag, "plain")])),
     t.description && h("p", { class: "lead" }, t.description),
     facts([
@@ -18,7 +18,7 @@ function tablePage(id, column) {
       t.built && ["Last build", duration(t.built.seconds), moment(t.built.at)],
     ]),
     pairs([
-      ["written by", t.pipeline ? ["pipeline ", link(["pipeline", t.pipeline], t.pipeline)] : `${t.tool} model`],
+      ["written by", t.pipeline ? ["pipeline ", link(["pipeline", t.pipeline], t.pipeline)] : t.kind === "model" ? `${t.tool} model` : "nothing in this project"],
       ["reads", (t.reads || []).length ? list(t.reads) : undefined],
       ["read by", into.length ? list(into) : "nothing in this project"],
       ["owners", t.owners && t.owners.join(", ")], ["group", t.group], ["schedule", t.schedule],
