@@ -18,10 +18,14 @@ from penstock.report.facts import Observer, PipelineResult
 
 if TYPE_CHECKING:
     from penstock.app.blocks import BlockOptions
+    from penstock.app.building import Building
     from penstock.run.flow import Flow
     from penstock.run.pipeline import Work
     from penstock.run.quiet import Quiet
     from penstock.run.recording import Runs
+
+MODELS = "models"
+"""What the models of a project are called where pipelines are."""
 
 
 class Opened:
@@ -56,6 +60,13 @@ class Opened:
         from penstock.run.recording import Runs
 
         return Runs(self._private / "runs", self.redact)
+
+    @property
+    def _building(self) -> Building:
+        """The models as their files are now."""
+        from penstock.app.building import Building
+
+        return Building(self.loaded, self._private, self._runs)
 
     def _chosen(
         self, pipelines: Sequence[str], blocks: BlockOptions | None = None, *, running: bool = False
@@ -93,6 +104,21 @@ class Opened:
         from penstock.app.blocks import remembered
 
         return self._chosen([*self.project.pipelines, *remembered(self.loaded)])
+
+    def _is_of_models(self, name: str) -> bool:
+        """Whether a name in place of a pipeline's means the project's models."""
+        return name == MODELS and self.project.models is not None and name not in self.project.pipelines
+
+    def _seen_with_models(self, names: Sequence[str]) -> list[str]:
+        """As `_seen`, with the models under the name `models`: after all pipelines, or where it is named."""
+        others = [name for name in names if not self._is_of_models(name)]
+        found = self._seen(others) if others or not names else []
+        models = self._is_of_models(MODELS) and (not names or MODELS in names)
+        return [*found, MODELS] if models else found
+
+    @property
+    def _has_models(self) -> bool:
+        return self.project.models is not None
 
     @property
     def _has_plugins(self) -> bool:

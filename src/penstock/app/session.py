@@ -12,20 +12,22 @@ from typing import TYPE_CHECKING
 
 from penstock.app.aside import Aside
 from penstock.app.files import load_project
-from penstock.app.opened import unheard
+from penstock.app.opened import MODELS, unheard
 from penstock.app.retrying import retried
 from penstock.app.stating import Stating
 from penstock.errors import ProjectError, RefusedError, UsageError
 from penstock.gate.rules import identifier
 from penstock.ledger import Facts, Refresh, RunRecord
 from penstock.project.maker import MakerSpec
-from penstock.project.singer_target import SingerTargetSpec
 from penstock.project.promise import TableSpec
-from penstock.project.tables import destination_of
+from penstock.project.singer_target import SingerTargetSpec
+from penstock.project.tables import destination_of, tables_of
 from penstock.report.facts import (
+    ModelStanding,
     Observer,
     PipelineResult,
     PipelineStatus,
+    PlannedModel,
     PlannedPipeline,
     PlanResult,
     RunResult,
@@ -72,6 +74,10 @@ class Session(Stating, Aside):
                             found=condition,
                         )
                     )
+        if self._has_models:
+            from penstock.app.models import check_models
+
+            faults += check_models(self.loaded)
         if faults:
             raise combine(faults, f"project `{self.project.name}`")
 
@@ -93,7 +99,8 @@ class Session(Stating, Aside):
         sources that make records for everything once more, in place of what was loaded.
         Raises: ProjectError when a source to refresh has files, which raw history keeps.
         """
-        if not pipelines and not self.project.pipelines and self._has_plugins:
+        building = self._building if not pipelines else None
+        if not pipelines and not self.project.pipelines and self._has_plugins and not self._has_models:
             raise UsageError(
                 "it is not said what to run",
                 expected="an extractor and where its data goes, such as `tap-github target-jsonl`, or a job",
@@ -104,6 +111,8 @@ class Session(Stating, Aside):
             if has_commands(self.loaded, pipelines):
                 again = partial(self.run, observe=observe, wait_s=wait_s, refresh=refresh, blocks=blocks)
                 return run_steps(self.loaded, pipelines, again)
+        if building is not None:
+            building.check()  # nothing is loaded if models could not be read afterwards
         results = []
         for name in self._chosen(pipelines, blocks, running=True):
             anew = blocks is not None and blocks.full_refresh
@@ -117,7 +126,49 @@ class Session(Stating, Aside):
                 )
             work = partial(self._run, name, observe, wait_s, refresh, anew=anew)
             results.append(retried(self.loaded, name, observe, work))
-        return RunResult(tuple(results))
+        if building is None:
+            return RunResult(tuple(results))
+        from penstock.app.building import Wish
+
+        return RunResult(tuple(results), building.build(observe, Wish(), wait_s))
+
+    def build(
+        self,
+        select: Sequence[str] = (),
+        observe: Observer = unheard,
+        *,
+        exclude: Sequence[str] = (),
+        full: bool = False,
+        wait_s: float = 0,
+    ) -> RunResult:
+        """Build models (all if none is selected) as far as they or what they read changed; `full` anyway.
+
+        `select` and `exclude` are words such as `orders`, `+orders`, `tag:daily` or `path:marts`. `wait_s`
+        (seconds) is how long to wait for a lock that another run holds.
+        Raises: ProjectError for models that cannot be read; NotFoundError for a word that names none.
+        """
+        from penstock.app.building import Wish
+
+        self._need_models()
+        wish = Wish(tuple(select), tuple(exclude), full)
+        return RunResult(models=self._building.build(observe, wish, wait_s))
+
+    def plan_build(
+        self, select: Sequence[str] = (), *, exclude: Sequence[str] = (), full: bool = False
+    ) -> PlanResult:
+        """What `build` would do."""
+        from penstock.app.building import Wish
+
+        self._need_models()
+        return PlanResult((), models=self._building.plan(Wish(tuple(select), tuple(exclude), full)))
+
+    def _need_models(self) -> None:
+        if not self._has_models:
+            raise ProjectError(
+                "the project has no models",
+                where=f"project `{self.project.name}`",
+                expected="`models: models/` in the project file: a folder of `.sql` and `.py` files",
+            )
 
     def _run(
         self,
@@ -161,7 +212,18 @@ class Session(Stating, Aside):
                 except RefusedError as error:
                     failed = PlannedPipeline(name, error=str(error), exit_code=int(error.exit_code))
                     planned.append(failed)
-        return PlanResult(tuple(planned), quick)
+        models: tuple[PlannedModel, ...] = ()
+        if not pipelines and self._has_models:
+            from penstock.app.building import Wish
+
+            models = self._building.plan(Wish(), self._about_to_be_loaded(planned))
+        return PlanResult(tuple(planned), quick, models)
+
+    def _about_to_be_loaded(self, planned: Sequence[PlannedPipeline]) -> list[str]:
+        """The tables beside the models that a plan brings rows or columns to."""
+        home = self.project.destination
+        beside = [p for p in planned if destination_of(self.project, p.pipeline) == home]
+        return [t.table for p in beside for t in p.tables if t.files or t.changes]
 
     def rebuild(
         self, tables: Sequence[str], as_of: datetime | None, observe: Observer, *, dropped: bool = False
@@ -190,7 +252,8 @@ class Session(Stating, Aside):
         from penstock.run.shelf import Shelf
 
         found = []
-        for name in self._seen(pipelines):
+        others = [name for name in pipelines if not self._is_of_models(name)]
+        for name in self._seen(others) if others or not pipelines else ():
             with self._flow(name, unheard) as flow:
                 holder = flow.destination.holder(name)
                 facts = flow.destination.facts(name)
@@ -214,13 +277,17 @@ class Session(Stating, Aside):
                 )
         return found
 
+    def model_status(self) -> tuple[ModelStanding, ...]:
+        """How the models of the project stand."""
+        return self._building.standing()
+
     def last_runs(self, pipelines: Sequence[str], count: int = 1) -> list[RunRecord]:
         """The last runs of pipelines (of all if none is named) that this project knows of, newest first.
 
         `count` is how many of each pipeline.
         """
         runs = self._runs
-        return [run for name in self._seen(pipelines) for run in runs.newest(name, count)]
+        return [run for name in self._seen_with_models(pipelines) for run in runs.newest(name, count)]
 
     def show(
         self, table: str | None, *, sql: str | None = None, limit: int = 20, pipeline: str | None = None
@@ -231,6 +298,8 @@ class Session(Stating, Aside):
         """
         if sql is None and table is None:
             return self._list_tables()
+        if self._has_models and (not self.project.pipelines or self._is_model(table)):
+            return self._show_model(sql or f"SELECT * FROM {identifier(table or '')} LIMIT {int(limit)}")
         name = self._home_of(table) if table else self._seen([pipeline] if pipeline else [])[0]
         with self._flow(name, unheard) as flow:
             bare = (
@@ -240,6 +309,20 @@ class Session(Stating, Aside):
             )
             query = sql or f"SELECT * FROM {identifier(bare or '')} LIMIT {int(limit)}"
             return flow.destination.query(query)
+
+    def _is_model(self, table: str | None) -> bool:
+        if table is None or any(table in tables_of(p) for p in self.project.pipelines.values()):
+            return False
+        return table in self._building.names
+
+    def _show_model(self, sql: str) -> pa.Table:
+        from penstock.app.parts import open_warehouse
+
+        destination = open_warehouse(self.loaded, self.project.destination)
+        try:
+            return destination.query(sql)
+        finally:
+            destination.close()
 
     def dataset(self, pipeline: str | None = None) -> Dataset:
         """The tables of a pipeline (of the first one if none is named), to read from Python."""
@@ -259,6 +342,10 @@ class Session(Stating, Aside):
                     counted = flow.destination.query(f"SELECT count(*) AS n FROM {identifier(table)}")
                     count = counted.column("n")[0].as_py()
                     rows.append({"pipeline": name, "table": table, "rows": count})
+        if self._has_models:
+            rows += [
+                {"pipeline": MODELS, "table": name, "rows": count} for name, count in self._building.counts()
+            ]
         schema = pa.schema([("pipeline", pa.string()), ("table", pa.string()), ("rows", pa.int64())])
         return pa.Table.from_pylist(rows, schema=schema)
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from penstock.errors import BugError, ExitCode, PenstockError
 from penstock.ledger import Built
 from penstock.plan import Build, BuildPlan, Leave, built_from, inputs_of
-from penstock.report.facts import ModelDone, ModelResult, ModelStarted, ModelStatus, Pause
+from penstock.report.facts import Event, ModelDone, ModelResult, ModelStarted, ModelStatus, Pause
 from penstock.run.build_aside import recover_rejects
 from penstock.run.build_flow import BuildFlow, Task
 from penstock.run.build_model import begins_anew, build_model
@@ -25,18 +25,14 @@ DBT = "dbt"
 MOST_THREADS = 8
 
 
-def build_models(flow: BuildFlow, plan: BuildPlan, *, full: bool) -> tuple[ModelResult, ...]:
-    """Build what a plan says, and tell what became of every model of it, in the order of their ends.
+def build_models(flow: BuildFlow, plan: BuildPlan, results: list[ModelResult], *, full: bool) -> None:
+    """Build what a plan says; what becomes of each model is added to `results` as it ends.
 
     Called with the destination's lock held.
     """
     recover_rejects(flow)
-    left = [left_alone(flow, step) for step in plan.steps if isinstance(step, Leave)]
-    steps = [step for step in plan.steps if isinstance(step, Build)]
-    if not steps:
-        return tuple(left)
-    walk = _Walk(flow, {step.model: step for step in steps}, full=full)
-    return (*left, *walk.all())
+    if plan.builds:
+        _Walk(flow, {step.model: step for step in plan.builds}, full=full, results=results).all()
 
 
 def left_alone(flow: BuildFlow, step: Leave) -> ModelResult:
@@ -50,6 +46,8 @@ def left_alone(flow: BuildFlow, step: Leave) -> ModelResult:
 def failed(flow: BuildFlow, step: Build, error: PenstockError, seconds: float = 0.0) -> ModelResult:
     """The result of a model that was not built because of an error."""
     model = flow.models[step.model].model
+    if error.where == step.model:  # the destination knows a model by its name, people by its file
+        error.where = model.path
     refused = error.exit_code == ExitCode.REFUSED
     return ModelResult(
         model=step.model,
@@ -76,17 +74,18 @@ class _Walk:
     flow: BuildFlow
     waiting: dict[str, Build]
     full: bool
+    results: list[ModelResult]
     built: dict[str, Built] = field(default_factory=dict)
     versions: dict[str, str | None] = field(default_factory=dict)
     running: dict[Future[ModelResult], Task] = field(default_factory=dict)
-    results: list[ModelResult] = field(default_factory=list)
     lost: dict[str, str] = field(default_factory=dict)
     needs: dict[str, frozenset[str]] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
     stopping: threading.Event = field(default_factory=threading.Event)
     begun: int = 0
     of: int = 0
 
-    def all(self) -> list[ModelResult]:
+    def all(self) -> None:
         """Build everything that can be built."""
         self.of = len(self.waiting)
         self._look()
@@ -104,7 +103,6 @@ class _Walk:
             except BaseException:
                 self.stopping.set()  # what is under way is rolled back before the lock is let go
                 raise
-        return self.results
 
     def _look(self) -> None:
         self.built = dict(self.flow.builder.built())
@@ -191,7 +189,8 @@ class _Walk:
         if lost is not None:
             self.lost[result.model] = lost
         self.results.append(result)
-        self.flow.observe(ModelDone(result))
+        if result.model not in self.told:
+            self.flow.observe(ModelDone(result))
 
     # ------------------------------------------------------------------------- other programs
 
@@ -203,8 +202,6 @@ class _Walk:
         self.flow.destination.close()  # one process at a time can have it open
         steps = {name: self.waiting.pop(name) for name in list(self.waiting) if name in chosen}
         tasks = {name: self._task(step) for name, step in steps.items()}
-        for name in steps:
-            self._say_begun(name)
         try:
             results = list(self.flow.foreign(chosen, self.full, self._heard))
         except PenstockError as error:
@@ -223,12 +220,14 @@ class _Walk:
             said = replace(result, why=result.why or asked.why) if asked else result
             self._end(said, lost=None if result.status is ModelStatus.BUILT else result.model)
 
-    def _heard(self, event: object) -> None:
-        """What dbt's events come to: its models are told of once all of them are recorded."""
-        if not isinstance(event, ModelStarted | ModelDone):
-            self.flow.observe(event)  # type: ignore[arg-type]  # every other event of a run
-        else:
-            self.flow.observe(Pause(self.flow.pipeline))
+    def _heard(self, event: Event) -> None:
+        """Pass on what dbt's run says; its models are counted with all others."""
+        if isinstance(event, ModelStarted):
+            self._say_begun(event.model)
+            return
+        if isinstance(event, ModelDone):
+            self.told.add(event.result.model)
+        self.flow.observe(event)
 
     def _record(self, results: Sequence[ModelResult], tasks: Mapping[str, Task]) -> None:
         done = [r for r in results if r.status is ModelStatus.BUILT and r.model in tasks]

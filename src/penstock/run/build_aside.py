@@ -37,6 +37,11 @@ def keep_rejects(flow: BuildFlow, task: Task, rejects: RejectFile) -> None:
         _forget(flow, task.flow.name, but=rejects.key)
 
 
+def is_unfinished(flow: BuildFlow) -> bool:
+    """Whether a killed build left something to finish."""
+    return any(True for _ in flow.quarantine.list(f"{STAGED}{flow.dataset}/"))
+
+
 def recover_rejects(flow: BuildFlow) -> None:
     """Finish what a killed build had staged. Called with the destination's lock held."""
     staged = [stat.key for stat in flow.quarantine.list(f"{STAGED}{flow.dataset}/")]

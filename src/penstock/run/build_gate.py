@@ -77,6 +77,7 @@ class ModelGate:
         self.target = target
         self.build = build
         self.name = task.flow.name
+        self._first = 0
         rules: list[Rule | Fit] = [*target.fits, *compile_rules(target.table, task.flow.rules)]
         self._marks = [_mark(rule) for rule in rules]
         self._keys = unique_keys(target.table, task.flow.rules)
@@ -97,7 +98,7 @@ class ModelGate:
         if self.is_open:
             return tally
         counts = self._count()
-        tally.rows = counts["n"]
+        tally.rows, self._first = counts["n"], counts["first"]
         repeats = self._repeats(counts)
         self._settle(self._marks, counts, tally, rejects)
         if self._keys:
@@ -113,7 +114,8 @@ class ModelGate:
     # ------------------------------------------------------------------------------ counting
 
     def _count(self) -> dict[str, int]:
-        return self._numbers([*_counts(self._marks), *self._key_counts()], self._marks)
+        first = ("first", f"min({PLACE})")
+        return self._numbers([first, *_counts(self._marks), *self._key_counts()], self._marks)
 
     def _count_keys(self) -> dict[str, int]:
         return self._numbers(self._key_counts(), [])
@@ -303,7 +305,7 @@ class ModelGate:
                 for n, mark in enumerate(marks)
                 if not flags[n][i]
             )
-            rejects.append(Reject(place + 1, Action.QUARANTINE, broken, raw))
+            rejects.append(Reject(place - self._first + 1, Action.QUARANTINE, broken, raw))
         return rejects
 
     def _texts(self, mark: _Mark, names: Sequence[str], columns: Sequence[Any]) -> Any:

@@ -16,6 +16,9 @@ from typing import Any
 
 from penstock.report.facts import ModelResult, ModelStatus
 
+FORM = 1
+"""Notes of another form are not read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -40,27 +43,42 @@ class BuildQuiet:
 
     def holds(self, look: Look | None) -> tuple[ModelResult, ...] | None:
         """Every model as unchanged, if everything looks as it did when nothing was left to do; else None."""
-        try:
-            note = json.loads(self.path.read_text())
-        except (OSError, ValueError):  # no note, or a torn one: look at the facts
-            return None
-        if look is None or not isinstance(note, dict) or note.get("look") != asdict(look):
+        note = self._read()
+        if note is None or look is None or note["look"] != asdict(look):
             return None
         return tuple(
             ModelResult(m["model"], ModelStatus.UNCHANGED, m["materialized"], m["tool"], m["why"])
             for m in note["models"]
         )
 
-    def note(self, look: Look | None, results: Sequence[ModelResult]) -> None:
-        """Write down how everything looks, and the models that there are."""
+    def knows(self, project: str, files: str) -> bool:
+        """Whether the note speaks of these digests of the project and of the files of its models."""
+        note = self._read()
+        return note is not None and (note["look"]["project"], note["look"]["files"]) == (project, files)
+
+    def beside(self) -> list[str] | None:
+        """The further files that models were read from when the note was made; None without one."""
+        note = self._read()
+        return None if note is None else list(note["beside"])
+
+    def _read(self) -> dict[str, Any] | None:  # Any: JSON
+        try:
+            note = json.loads(self.path.read_text())
+            return note if note["form"] == FORM else None
+        except (OSError, ValueError, KeyError, TypeError):  # no note, or a torn one: look at the facts
+            return None
+
+    def note(self, look: Look | None, results: Sequence[ModelResult], beside: Sequence[str]) -> None:
+        """Write down how everything looks, the models that there are, and the files beside theirs."""
         if look is None:
             return
         models = [
             {"model": r.model, "materialized": r.materialized, "tool": r.tool, "why": r.why} for r in results
         ]
+        note = {"form": FORM, "look": asdict(look), "models": models, "beside": list(beside)}
         with suppress(OSError):  # a project that cannot be written to has no shortcut
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text(json.dumps({"look": asdict(look), "models": models}))
+            self.path.write_text(json.dumps(note))
 
     def forget(self) -> None:
         """Remove the note."""
