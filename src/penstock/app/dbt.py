@@ -68,7 +68,7 @@ def run_dbt(
     Called with the destination's lock held and its file closed. Raises: as `DbtProject.run`.
     """
     project = open_dbt(loaded)
-    _make_room(project.setup.output)
+    make_room(project.setup.output)
     return project.run(chosen, full, observe)
 
 
@@ -100,7 +100,7 @@ def open_dbt(loaded: LoadedProject, say: Callable[[str], None] | None = None) ->
     from penstock.dbt.project import DbtProject
 
     spec = _spec(loaded)
-    root = Path(loaded.project.root)
+    root = Path(loaded.project.root).resolve()
     where = loaded.where_of(("models", "dbt"))
     file = read_project((root / Path(spec.path).expanduser()).resolve(), where)
     ignored = root / ".penstock" / ".gitignore"
@@ -121,7 +121,7 @@ def _setup(
 ) -> Setup:
     from penstock.dbt.project import Setup
 
-    root = Path(loaded.project.root)
+    root = Path(loaded.project.root).resolve()
     output = _output(loaded, spec, file, profiles)
     return Setup(
         file=file,
@@ -216,7 +216,7 @@ def _near(loaded: LoadedProject, output: Output) -> Home:
     return Home(output.schema, output.database)
 
 
-def _make_room(output: Output) -> None:
+def make_room(output: Output) -> None:
     """The folder of a DuckDB file: dbt makes the file and not the folder."""
     if output.adapter == "duckdb" and "://" not in str(output.settings.get("path")):
         path = Path(str(output.settings.get("path")))

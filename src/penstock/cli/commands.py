@@ -12,6 +12,7 @@ from penstock.cli.adopt import adopt
 from penstock.cli.check import check
 from penstock.cli.config import HELP as CONFIG_HELP
 from penstock.cli.config import config
+from penstock.cli.dbt import dbt
 from penstock.cli.dev import dev
 from penstock.cli.docs import docs
 from penstock.cli.drop import drop
@@ -81,6 +82,7 @@ app.command()(remove)
 app.command(help=CONFIG_HELP, context_settings={"ignore_unknown_options": True})(config)
 app.command()(select)
 app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(invoke)
+app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(dbt)
 app.command("el", hidden=True)(el)
 app.command("elt", hidden=True)(el)
 app.command()(adopt)

@@ -38,7 +38,7 @@ class Follower:
         self.complaints: list[str] = []
         self._nodes = {node.unique_id: node for node in chosen}
         self._owners = {test.unique_id: (node, test) for node in chosen for test in node.tests}
-        self._observe = observe
+        self.observe = observe
         self._redact = redact
         self._folder = folder
         self._ended: dict[str, Mapping[str, Any]] = {}
@@ -83,7 +83,7 @@ class Follower:
     def _start(self, key: str) -> None:
         if key in self._nodes and key not in self._started:
             self._started.add(key)
-            self._observe(ModelStarted(self._nodes[key].name, len(self._started), len(self._nodes)))
+            self.observe(ModelStarted(self._nodes[key].name, len(self._started), len(self._nodes)))
 
     def _finish(self, key: str, result: Mapping[str, Any]) -> None:
         if key in self._owners:
@@ -104,7 +104,7 @@ class Follower:
     def _tell(self, node: DbtNode) -> None:
         result = self._result(node)
         self._told[node.unique_id] = result
-        self._observe(ModelDone(result))
+        self.observe(ModelDone(result))
 
     # --------------------------------------------------------------------------------- verdicts
 
@@ -159,7 +159,8 @@ class Follower:
         if failing:
             told = [test.name + (f" ({counted(test.rows, 'row')})" if test.rows else "") for test in failing]
             return RefusedError(f"`{node.name}` does not pass its tests", where=where, found=", ".join(told))
-        said = self._redact(str(ended.get("message") or "").strip()) or "dbt did not say why"
+        message = self._redact(str(ended.get("message") or "").strip()) or "dbt did not say why"
+        said = "\n    ".join(line.strip() for line in message.splitlines())
         return RefusedError(f"dbt could not build `{node.name}`", where=where, found=said)
 
 

@@ -38,8 +38,8 @@ class Home:
 def nodes_of(manifest: Mapping[str, Any], home: Home | None = None, salt: str = "") -> tuple[DbtNode, ...]:
     """Every model, seed and snapshot that is enabled, each after those that it reads.
 
-    What is in the schema of `home` goes by its table's name, all else by its schema and name. `salt` is what decides
-    about rows beside the files, such as variables; it goes into every version.
+    What is in the schema of `home` goes by its table's name, all else by its schema and name. `salt` is
+    what decides about rows beside the files, such as variables; it goes into every version.
     """
     return _Reading(manifest, home or Home(), salt).nodes()
 
@@ -64,7 +64,9 @@ class _Reading:
         self, key: str, raw: Mapping[str, Any], names: Mapping[str, str], tests: list[DbtTest]
     ) -> DbtNode:
         config = raw.get("config") or {}
-        reads = dict.fromkeys(names[parent] for parent in self._parents(key) if parent in names)
+        parents = [parent for parent in self._parents(key) if parent in names]
+        reads = dict.fromkeys(names[parent] for parent in parents)
+        sources = dict.fromkeys(names[p] for p in parents if p in (self.manifest.get("sources") or {}))
         return DbtNode(
             unique_id=key,
             name=names[key],
@@ -79,6 +81,7 @@ class _Reading:
             version=self._version(key),
             language=raw.get("language") or "sql",
             reads=tuple(reads),
+            sources=tuple(sources),
             sql=self._sql(raw, names),
             description=(raw.get("description") or "").strip() or None,
             columns=tuple(_column(c) for c in (raw.get("columns") or {}).values()),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -44,8 +44,9 @@ class DbtNode:
     the schema before it if that is another one. `called` is dbt's own name for it.
 
     `path` is relative to the dbt project, `fqn` what dbt selects it by. `reads` are names of nodes, and
-    relations for sources. `sql` is what dbt compiled, reading those same names; empty before a first run,
-    and for what is not SQL. `version` is a digest of everything that decides which rows it has.
+    relations for sources; `sources` are those that it reads as sources. `sql` is what dbt compiled, reading
+    those same names; empty before a first run, and for what is not SQL. `version` is a digest of everything
+    that decides which rows it has.
     """
 
     unique_id: str
@@ -61,6 +62,7 @@ class DbtNode:
     database: str | None = None
     language: str = "sql"
     reads: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
     sql: str = ""
     description: str | None = None
     columns: tuple[DbtColumn, ...] = ()
@@ -106,6 +108,26 @@ def materialization_of(node: DbtNode) -> Materialization:
     return _MATERIALIZED.get(node.materialized, Materialization.TABLE)
 
 
+def stages(nodes: Sequence[DbtNode]) -> list[tuple[DbtNode, ...]]:
+    """Nodes in the runs of dbt that they take, one after the other.
+
+    Nearly always one. dbt itself does not see that a source may be a table that it makes, such as a seed
+    that models read as a source: what reads such a source comes in a run after the one that makes it.
+    """
+    stage = dict.fromkeys((node.name for node in nodes), 0)
+    for _ in nodes:
+        before = dict(stage)
+        for node in nodes:
+            above = [stage[name] + (name in node.sources) for name in node.reads if name in stage]
+            stage[node.name] = max(above, default=0)
+        if stage == before:
+            break
+    else:
+        return [tuple(nodes)] if nodes else []  # they wait for each other; dbt does as it likes
+    last = max(stage.values(), default=-1)
+    return [tuple(node for node in nodes if stage[node.name] == number) for number in range(last + 1)]
+
+
 def to_document(nodes: Iterable[DbtNode]) -> list[dict[str, Any]]:
     """Nodes as JSON can hold them."""
     return [asdict(node) for node in nodes]
@@ -117,7 +139,7 @@ def from_document(document: Iterable[Mapping[str, Any]]) -> tuple[DbtNode, ...]:
 
 
 def _node(raw: Mapping[str, Any]) -> DbtNode:
-    lists = {k: tuple(raw[k]) for k in ("fqn", "reads", "tags", "owners", "primary_key")}
+    lists = {k: tuple(raw[k]) for k in ("fqn", "reads", "sources", "tags", "owners", "primary_key")}
     columns = tuple(DbtColumn(**c) for c in raw["columns"])
     tests = tuple(DbtTest(**t) for t in raw["tests"])
     return DbtNode(**{**raw, **lists, "kind": Kind(raw["kind"]), "columns": columns, "tests": tests})

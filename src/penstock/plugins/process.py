@@ -26,7 +26,8 @@ _KEPT_LINES = 30
 _LONGEST_LINE = 1 << 16
 _PIPE_BYTES = 1 << 20
 _STREAM_GRACE_S = 5.0
-_FOREIGN = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "PYTHONSTARTUP", "__PYVENV_LAUNCHER__")
+FOREIGN = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "PYTHONSTARTUP", "__PYVENV_LAUNCHER__")
+"""Variables that would lead a Python of another virtual environment astray."""
 # without `--`, which the `kill` of some shells takes for a number
 _WATCH = 'read -r said && exit 0; kill -TERM "-$1"; sleep 2; kill -KILL "-$1"; [ -z "$2" ] || rm -rf "$2"'
 
@@ -171,7 +172,7 @@ def start(
     try:
         process = subprocess.Popen(
             words,
-            env={k: v for k, v in os.environ.items() if k not in _FOREIGN} | dict(env or {}),
+            env={k: v for k, v in os.environ.items() if k not in FOREIGN} | dict(env or {}),
             cwd=cwd,
             stdin=subprocess.DEVNULL if stdin is None else stdin,
             stdout=stdout,
