@@ -14,12 +14,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import penstock.models
 from penstock.app.writing import write_whole
 from penstock.errors import StoreError
 from penstock.version import __version__
 
 # Any throughout: JSON, and words as a file holds them
 
+_READERS = ("sql.py", "relations.py", "tokens.py")
 _KINDS = {"words": dict, "sql": str, "reads": list, "digest": str, "tool": str, "outside": list}
 
 
@@ -44,7 +46,7 @@ class ModelCache:
 
     def __init__(self, path: Path, dialect: str) -> None:
         self._path = path
-        self._head = {"version": __version__, "dialect": dialect}
+        self._head = {"version": __version__, "readers": _readers(), "dialect": dialect}
         self._known = self._read()
         self._used: dict[str, dict[str, Any]] = {}
 
@@ -81,3 +83,9 @@ class ModelCache:
             return {}
         models = said.get("models")
         return models if isinstance(models, dict) else {}
+
+
+def _readers() -> list[int]:
+    """When the code was written that takes files apart: what it found before may not be what it finds now."""
+    folder = Path(penstock.models.__file__).parent
+    return [(folder / name).stat().st_mtime_ns for name in _READERS]

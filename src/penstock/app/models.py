@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 
 from pydantic import ValidationError
-from pydantic_core import PydanticCustomError
 
 from penstock.app.files import metadata_texts, read_text
 from penstock.app.model_cache import ModelCache, Taken
-from penstock.app.references import run_file
+from penstock.app.model_faults import same_names, wrong_conditions, wrong_order
+from penstock.app.model_files import files_below, folder_of, function_of, name_of, shown
 from penstock.errors import ProjectError
 from penstock.models.function import ModelFunction
 from penstock.models.model import Model
-from penstock.project import words
 from penstock.project.building import check_model, kept_as, kept_table, version_of
 from penstock.project.complaints import complaints, raise_all
 from penstock.project.front_matter import front_matter
 from penstock.project.loaded import LoadedProject
 from penstock.project.metadata import read_table
-from penstock.project.models import ModelSpec, ModelsSpec
+from penstock.project.models import ModelSpec
 from penstock.project.nodes import Node, Position, grow, overlay
 from penstock.project.positions import Positions
 from penstock.project.python_model import python_model
-from penstock.project.tables import Where, destination_of, table_of, tables_of
+from penstock.project.tables import Where, table_of
 from penstock.registry import DIALECTS
 from penstock.schema.disposition import Disposition
 from penstock.schema.faults import flatten
 from penstock.schema.table import Table
 
 CACHE = "models.json"
-_TOOLS = {".sql": "sql", ".py": "python"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +80,16 @@ def load_models(loaded: LoadedProject, dialect: str) -> tuple[LoadedModel, ...]:
     Python files are not run, unless their words are computed.
     Raises: ProjectError telling everything that is wrong, with file and line.
     """
-    folder = _folder_of(loaded)
+    folder = folder_of(loaded)
     if folder is None:
         return ()
     reading = _Reading(
         loaded, folder, ModelCache(loaded.project.root / ".penstock" / CACHE, dialect), dialect
     )
-    models = [m for m in map(reading.model, _files(folder)) if m is not None]
-    reading.faults += _same_names(loaded, models)
+    models = [m for m in map(reading.model, files_below(folder)) if m is not None]
+    reading.faults += same_names(loaded, models)
     reading.cache.keep()
-    raise_all(reading.faults, f"`{folder.relative_to(loaded.project.root)}`", loaded.secrets)
+    raise_all(reading.faults, f"`{shown(folder, loaded.project.root)}`", loaded.secrets)
     return tuple(models)
 
 
@@ -104,7 +101,7 @@ def check_models(loaded: LoadedProject) -> list[ProjectError]:
         models = load_models(loaded, dialect_of(loaded))
     except ProjectError as wrong:
         return flatten([wrong])
-    return [fault for model in models for fault in _check_conditions(model)] + _check_order(models)
+    return [fault for model in models for fault in wrong_conditions(model)] + wrong_order(models)
 
 
 # ------------------------------------------------------------------------------------ reading
@@ -129,7 +126,7 @@ class _Reading:
 
     def model(self, path: Path) -> LoadedModel | None:
         """The model of a file, if it has one and nothing is wrong with it."""
-        name = path.relative_to(self.root).as_posix()
+        name = shown(path, self.root)
         try:
             text = read_text(path, name)
             key = self.cache.key(name, text)
@@ -157,13 +154,13 @@ class _Reading:
         digest = self.cache.key(name, text)
         if not found.dynamic:
             return Taken("python", found.words.plain(), "", found.reads, digest), True
-        function = _function(path, name, self.folder, self.root)
+        function = function_of(path, name, self.folder, self.root)
         said = {**found.words.plain(), **function.words}
         return Taken("python", said, "", function.reads, digest), False
 
     def made(self, path: Path, name: str, text: str, taken: Taken) -> LoadedModel:
         """The model of what a file says. Raises: ProjectError telling everything that is wrong with it."""
-        called = _name(path, name)
+        called = name_of(path, name)
         tree = overlay(self.defaults, grow(taken.words, Position(name, 0)))
 
         @cache
@@ -194,7 +191,7 @@ class _Reading:
             folder=path.parent.relative_to(self.folder).as_posix().removeprefix("."),
             outside=taken.outside,
         )
-        load = None if taken.tool == "sql" else cache(lambda: _function(path, name, self.folder, self.root))
+        load = None if taken.tool == "sql" else cache(lambda: function_of(path, name, self.folder, self.root))
         return LoadedModel(model, spec, kept, kept_as(spec, kept, where=where), where, load)
 
     def promised(self, spec: ModelSpec, where: Where) -> Table | None:
@@ -228,133 +225,3 @@ def _tree(name: str, text: str, taken: Taken) -> Node:
     return (
         overlay(grow(taken.words, Position(name, found.line)), found.words) if found.dynamic else found.words
     )
-
-
-def _folder_of(loaded: LoadedProject) -> Path | None:
-    spec: ModelsSpec | None = loaded.project.models
-    if spec is None or spec.folder is None:
-        return None
-    folder = loaded.project.root / spec.folder
-    if not folder.is_dir():
-        raise ProjectError(
-            "the folder of models is not there",
-            where=loaded.where_of(("models", "path")),
-            found=spec.folder,
-            expected="a folder beside the project file, with `.sql` and `.py` files in it",
-        )
-    return folder
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """The files of models, by path; what is hidden, and what Python keeps for itself, is left out."""
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.name == "__pycache__":
-            continue
-        if path.is_dir():
-            yield from _files(path)
-        elif path.suffix in _TOOLS:
-            yield path
-
-
-def _name(path: Path, name: str) -> str:
-    """The name of a model: that of its file. Raises: ProjectError if it cannot be one."""
-    try:
-        words.table(path.stem)
-    except PydanticCustomError as error:
-        facts = error.context or {}
-        raise ProjectError(error.message(), where=name, expected=str(facts.get("expected", ""))) from None
-    if "." in path.stem:
-        raise ProjectError(
-            f"'{path.stem}' cannot name a model",
-            where=name,
-            expected="a name without a dot",
-            hint=f"`{path.stem.replace('.', '_')}{path.suffix}`; the destination has one schema",
-        )
-    return path.stem
-
-
-# --------------------------------------------------------------------------------------- Python
-
-
-def _function(path: Path, name: str, folder: Path, root: Path) -> ModelFunction:
-    """The decorated function of a file, which is run and may import what lies beside it."""
-    try:
-        module = run_file(path, name, list(dict.fromkeys((path.parent, folder, root))))
-    except Exception as error:  # whatever the user's file raises
-        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-        raise ProjectError(
-            "this file cannot be run",
-            where=f"{name}:{lines[-1]}" if lines else name,
-            found=f"{type(error).__name__}: {error}",
-        ) from error
-    own = [
-        f
-        for f in vars(module).values()
-        if isinstance(f, ModelFunction) and f.function.__module__ == module.__name__
-    ]
-    if len(own) != 1:
-        raise ProjectError(
-            "the model of this file cannot be told", where=name, expected="one function below `@ps.model`"
-        )
-    return own[0]
-
-
-# ------------------------------------------------------------------------------------- checking
-
-
-def _same_names(loaded: LoadedProject, models: Sequence[LoadedModel]) -> Iterator[ProjectError]:
-    """Names that two models have, or a model and a table; warehouses fold the case of names."""
-    tables = _tables_beside(loaded)
-    first: dict[str, LoadedModel] = {}
-    for model in models:
-        name = model.model.name
-        twin = first.setdefault(name.casefold(), model)
-        if twin is not model:
-            yield ProjectError(
-                f"two models are called `{name}`",
-                where=model.model.path,
-                found=f"{twin.model.path} is one already",
-            )
-        elif name.casefold() in tables:
-            yield ProjectError(
-                f"the model `{name}` is called as a table of the pipeline `{tables[name.casefold()]}`",
-                where=model.model.path,
-                expected="a name of its own, because both are relations of one warehouse",
-            )
-
-
-def _tables_beside(loaded: LoadedProject) -> Mapping[str, str]:
-    """The tables that pipelines load to where models are built, and who loads each."""
-    project = loaded.project
-    home = project.destination
-    return {
-        table.casefold(): name
-        for name, pipeline in project.pipelines.items()
-        if destination_of(project, name) == home
-        for table in tables_of(pipeline)
-    }
-
-
-def _check_conditions(model: LoadedModel) -> Iterator[ProjectError]:
-    """SQL conditions of a model that are not SQL."""
-    asked = [
-        (("gate", "expectations", n, "constraint"), f"the expectation `{e.name}`", e.constraint)
-        for n, e in enumerate(model.spec.gate.expectations)
-    ]
-    for keys, what, condition in asked:
-        from penstock.gate.judge import fault_in
-
-        if (fault := fault_in(condition)) is not None:
-            what = f"{what} is not a SQL condition: {fault}"
-            yield ProjectError(what, where=model.where(keys), found=condition)
-
-
-def _check_order(models: Sequence[LoadedModel]) -> list[ProjectError]:
-    """Models that wait for each other."""
-    from penstock.models.graph import order
-
-    try:
-        order([m.model for m in models])
-    except ProjectError as circle:
-        return [circle]
-    return []
