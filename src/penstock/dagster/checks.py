@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from dagster import AssetCheckResult, AssetCheckSeverity, AssetCheckSpec, AssetKey, MetadataValue
 
-from penstock.catalogue import Check, Key, Node
+from penstock.catalogue import Check, Node
 from penstock.dagster.keys import identifier
 from penstock.dagster.markdown import table_text
 from penstock.gate.verdict import Action
@@ -59,13 +59,16 @@ def _distinct(name: str, taken: set[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """What was found of one rule. Units: counts; `samples` are a few of the rows that were set aside."""
+    """What was found of one rule. Units: counts; `samples` are a few of the rows that were set aside.
+
+    `files` counts whatever else broke it as a whole; `status` is how a test of dbt ended.
+    """
 
     rows: int = 0
     files: int = 0
     messages: tuple[str, ...] = ()
     samples: tuple[QuarantinedRow, ...] = ()
-    metadata: Mapping[str, Any] = field(default_factory=dict)  # Any: what Dagster takes
+    status: str | None = None
 
 
 def results(checks: NodeChecks, breaches: Mapping[str, Breach]) -> Iterator[AssetCheckResult]:
@@ -88,9 +91,10 @@ def _metadata(node: Node, check: Check, breach: Breach) -> Iterator[tuple[str, A
     yield "rule", check.rule
     yield "action", str(check.action)
     yield "failing_rows", breach.rows
-    if breach.files:
+    if breach.files and node.pipeline:
         yield "failing_files", breach.files
-    yield from breach.metadata.items()
+    if breach.status:
+        yield "status", breach.status
     if breach.rows and check.action == Action.QUARANTINE:
         called = f"{node.pipeline}.{node.name}" if node.pipeline else node.name
         yield "show", MetadataValue.md(f"`penstock quarantine show {called}`")
@@ -129,8 +133,7 @@ def breaches_of(
     own = next((t for t in result.tables if t.table == table), TableResult(table))
     rows = tuple(samples)
     for rule, count in own.broken.items():
-        taken = tuple(r for r in rows if any(_rule(b.rule, b.column) == rule for b in r.broken))
-        found[rule] = Breach(rows=count, samples=taken)
+        found[rule] = Breach(rows=count, samples=_of(rule, rows))
     for finding in (f.finding for f in result.findings if f.table == table):
         for rule in finding.broken or (finding.rule,):
             before = found.get(rule, Breach())
@@ -143,19 +146,23 @@ def breaches_of(
     return found
 
 
-def model_breaches(result: ModelResult, redact: Any = str) -> dict[str, Breach]:
+def model_breaches(result: ModelResult, samples: Iterable[QuarantinedRow] = ()) -> dict[str, Breach]:
     """What a build found of the rules and tests of a model."""
-    found = {rule: Breach(rows=count) for rule, count in result.broken.items() if count}
+    rows = tuple(samples)
+    found = {
+        rule: Breach(rows=count, samples=_of(rule, rows)) for rule, count in result.broken.items() if count
+    }
     for test in result.tests:
         if test.status != "pass":
-            messages = (redact(test.message),) if test.message else ()
             found[test.name] = Breach(
-                rows=test.rows or 0, files=0 if test.rows else 1, messages=messages,
-                metadata={"status": test.status},
-            )  # fmt: skip
+                rows=test.rows or 0,
+                files=0 if test.rows else 1,
+                messages=(test.message,) if test.message else (),
+                status=test.status,
+            )
     return found
 
 
-def by_key(nodes: Iterable[Node], keys: Mapping[Key, AssetKey]) -> dict[Key, NodeChecks]:
-    """The checks of several nodes."""
-    return {node.key: checks_of(node, keys[node.key]) for node in nodes if node.checks}
+def _of(rule: str, rows: Iterable[QuarantinedRow]) -> tuple[QuarantinedRow, ...]:
+    """The rows that broke a rule."""
+    return tuple(r for r in rows if any(_rule(b.rule, b.column) == rule for b in r.broken))

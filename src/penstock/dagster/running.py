@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias
@@ -21,7 +21,12 @@ from dagster import (
 from penstock.app.session import Session
 from penstock.catalogue import Layer, Node
 from penstock.dagster.checks import Breach, breaches_of, model_breaches, results
-from penstock.dagster.lineage import model_lineage, pipeline_lineage
+from penstock.dagster.lineage import (
+    dagster_lineage,
+    model_lineage,
+    pipeline_lineage,
+    sensitive_columns,
+)
 from penstock.dagster.metadata import (
     files_metadata,
     model_metadata,
@@ -32,16 +37,25 @@ from penstock.dagster.metadata import (
 from penstock.dagster.partitions import interval
 from penstock.dagster.progress import Lines
 from penstock.dagster.reading import Reading
-from penstock.dagster.standing import Standing, asking, models_standing, standing_of
+from penstock.dagster.standing import (
+    SAMPLES,
+    Standing,
+    asking,
+    models_standing,
+    shapes_of,
+    standing_of,
+)
 from penstock.errors import ExitCode
 from penstock.project.loaded import LoadedProject
-from penstock.report.facts import ModelResult, ModelStatus, Phase, PipelineResult, Status
+from penstock.report.facts import ModelResult, ModelStatus, Phase, PipelineResult, QuarantinedRow, Status
 
 Result: TypeAlias = MaterializeResult | AssetCheckResult
 Made: TypeAlias = Iterator[Result]
+Lineage: TypeAlias = Mapping[str, TableColumnLineage]
 Say: TypeAlias = Callable[[str], object]
 
 _PHASES = {Layer.LAND: Phase.LAND, Layer.RAW_HIST: Phase.KEEP}
+_THERE = (ModelStatus.BUILT, ModelStatus.UNCHANGED)
 _LATER = (ExitCode.OUTSIDE, ExitCode.UNCERTAIN)
 
 
@@ -79,16 +93,17 @@ def build(reading: Reading, select: Sequence[str], say: Say, *, full: bool = Fal
 
     Raises: Failure after everything was given, when a model was refused or failed.
     """
-    session = reading.session
+    session = Session(reading.session.loaded)
     done = session.build(select, Lines(say), full=full, wait_s=reading.options.wait_s).models
-    standing = built_standing(reading, done)
+    by_name = {node.name: node for node in reading.models}
+    there = [by_name[r.model] for r in done if r.model in by_name and r.status in _THERE]
+    standing, lineage = built_standing(reading, there)
     for note in standing.notes:
         say(note)
-    lineage = model_lineage(reading, [r.model for r in done if r.status is ModelStatus.BUILT], standing)
-    by_name = {node.name: node for node in reading.models}
     for result in done:
         if (node := by_name.get(result.model)) is not None:
-            yield from _model_told(reading, node, result, standing, lineage.get(node.name))
+            samples = session.quarantine_show(node.name, SAMPLES) if result.quarantined else []
+            yield from _model_told(reading, node, result, standing, lineage.get(node.name), samples)
     stopped = next((m for m in done if m.exit_code), None)
     if stopped is not None:
         raise failure(stopped.error or f"{stopped.model}: {stopped.status}", stopped.exit_code, session)
@@ -112,14 +127,17 @@ def recorded(context: Context, made: Made) -> Made:
             context.log_event(AssetMaterialization(asset_key=_asset(result), metadata=result.metadata))
 
 
-def built_standing(reading: Reading, done: Sequence[ModelResult]) -> Standing:
-    """How the models of a build stand that are there now."""
-    there = {r.model for r in done if r.status in (ModelStatus.BUILT, ModelStatus.UNCHANGED)}
-    tables = {n.name: n.table for n in reading.models if n.name in there}
-    if not tables:
-        return Standing()
+def built_standing(reading: Reading, there: Sequence[Node]) -> tuple[Standing, Lineage]:
+    """How models stand after a build, and where their columns come from."""
+    if not there:
+        return Standing(), {}
     with asking(reading.session.loaded) as ask:
-        return models_standing(reading.session, ask, tables, reading.options.preview_rows)
+        shapes, notes = shapes_of(reading.session, ask, there)
+        lineage = model_lineage(reading, shapes)
+        hidden = sensitive_columns(reading, lineage, shapes)
+        standing = models_standing(reading.session, ask, there, hidden, reading.options.preview_rows)
+    shown = {name: dagster_lineage(reading, lineage[name]) for name in shapes if lineage.get(name)}
+    return replace(standing, shapes=shapes, notes=(*notes, *standing.notes)), shown
 
 
 def failure(message: str, exit_code: int, session: Session) -> Failure:
@@ -152,7 +170,9 @@ def _told(reading: Reading, pipeline: str, result: PipelineResult, standing: Sta
     yield from _further(reading, pipeline, result, standing)
 
 
-def _checked(reading: Reading, node: Node, result: PipelineResult, found: dict[str, Breach]) -> Made:
+def _checked(
+    reading: Reading, node: Node, result: PipelineResult | ModelResult, found: dict[str, Breach]
+) -> Made:
     """The checks of a node. When a run was refused, what did not fail was not wholly judged."""
     for told in results(reading.checks[node.key], _plain(reading, found)):
         if not result.exit_code or not told.passed:
@@ -185,18 +205,22 @@ def _further(reading: Reading, pipeline: str, result: PipelineResult, standing: 
 
 
 def _model_told(
-    reading: Reading, node: Node, result: ModelResult, standing: Standing, lineage: TableColumnLineage | None
+    reading: Reading,
+    node: Node,
+    result: ModelResult,
+    standing: Standing,
+    lineage: TableColumnLineage | None,
+    samples: Sequence[QuarantinedRow],
 ) -> Made:
-    if result.status in (ModelStatus.BUILT, ModelStatus.UNCHANGED):
+    if result.status in _THERE:
         metadata = model_metadata(node, result, standing)
         if lineage is not None:
             metadata["dagster/column_lineage"] = lineage
         yield MaterializeResult(asset_key=reading.key(node), metadata=metadata)
     if result.status in (ModelStatus.UNCHANGED, ModelStatus.SKIPPED):
         return
-    for told in results(reading.checks[node.key], model_breaches(result, reading.session.redact)):
-        if not result.exit_code or not told.passed:
-            yield told
+    found = model_breaches(result, samples)
+    yield from _checked(reading, node, result, found)
 
 
 def _asset(result: Result) -> AssetKey:

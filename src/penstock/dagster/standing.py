@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -12,6 +12,7 @@ from penstock.app.flows import flow_of
 from penstock.app.parts import open_warehouse
 from penstock.app.pipeline import producer_of
 from penstock.app.session import Session
+from penstock.catalogue import Node
 from penstock.dagster.markdown import table_text
 from penstock.errors import PenstockError
 from penstock.gate.rules import identifier
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from penstock.run.flow import Flow
 
-_SAMPLES = 5
+SAMPLES = 5
 
 
 Ask: TypeAlias = Callable[[str], "pa.Table"]
@@ -64,15 +65,49 @@ def _look(session: Session, flow: Flow, result: PipelineResult, preview_rows: in
     facts = flow.destination.facts(result.pipeline)
     files = {f.key: f for f in facts.files if f.load_id in result.load_ids}
     declared = {name: session.loaded.table(result.pipeline, name) for name in facts.tables}
-    rows, previews, notes = _rows_of(session, flow.destination.query, declared, preview_rows)
+    tables = {
+        name: (
+            identifier(name),
+            frozenset(c.name for t in (shape, declared[name]) for c in t.columns if c.sensitive),
+        )
+        for name, shape in facts.tables.items()
+    }
+    rows, previews, notes = _rows_of(session, flow.destination.query, tables, preview_rows)
     return Standing(files, facts.tables, rows, previews, dict(_samples(flow, files)), notes)
 
 
-def models_standing(session: Session, ask: Ask, models: Mapping[str, Table], preview_rows: int) -> Standing:
-    """How models stand after a build; `models` are their declared tables by name."""
-    rows, previews, notes = _rows_of(session, ask, models, preview_rows)
-    shapes = {name: shape_of(ask, name) for name in rows}
-    return Standing(shapes=shapes, rows=rows, previews=previews, notes=notes)
+def models_standing(
+    session: Session,
+    ask: Ask,
+    models: Sequence[Node],
+    hidden: Mapping[str, frozenset[str]],
+    preview_rows: int,
+) -> Standing:
+    """How models stand after a build; `hidden` are the columns that are not shown, by model."""
+    tables = {n.name: (quoted(n), hidden.get(n.name, frozenset())) for n in models}
+    rows, previews, notes = _rows_of(session, ask, tables, preview_rows)
+    return Standing(rows=rows, previews=previews, notes=notes)
+
+
+def shapes_of(session: Session, ask: Ask, models: Sequence[Node]) -> tuple[dict[str, Table], tuple[str, ...]]:
+    """The columns of models as the destination has them, and what could not be told."""
+    from penstock.schema.arrow import from_arrow
+
+    shapes, notes = {}, []
+    for node in models:
+        try:
+            schema = ask(f"SELECT * FROM {quoted(node)} LIMIT 0").schema
+        except PenstockError as error:
+            notes.append(f"{node.name}: no columns: {session.redact(error.what)}")
+            continue
+        shapes[node.name] = Table(node.name, tuple(Column(f.name, from_arrow(f.type)) for f in schema))
+    return shapes, tuple(notes)
+
+
+def quoted(node: Node) -> str:
+    """The relation of a model in SQL; those of dbt may be in a schema of their own."""
+    relation = node.relation or node.name
+    return ".".join(map(identifier, relation.split("."))) if node.tool == "dbt" else identifier(relation)
 
 
 @contextmanager
@@ -94,28 +129,25 @@ def shape_of(ask: Ask, relation: str) -> Table:
 
 
 def _rows_of(
-    session: Session, ask: Ask, tables: Mapping[str, Table], preview_rows: int
+    session: Session, ask: Ask, tables: Mapping[str, tuple[str, frozenset[str]]], preview_rows: int
 ) -> tuple[dict[str, int], dict[str, str], tuple[str, ...]]:
-    """How many rows tables have, a few of them, and what could not be told."""
+    """How many rows tables have, a few of them, and what could not be told.
+
+    `tables` gives the relation in SQL and the columns that are not shown.
+    """
     rows, previews, notes = {}, {}, []
-    for name, declared in tables.items():
+    for name, (relation, hidden) in tables.items():
         try:
-            counted = ask(f"SELECT count(*) AS n FROM {identifier(name)}")
-            rows[name] = int(counted.column("n")[0].as_py())
+            rows[name] = int(ask(f"SELECT count(*) AS n FROM {relation}").column("n")[0].as_py())
             if preview_rows:
-                previews[name] = _preview(ask, declared, name, preview_rows)
+                found = ask(f"SELECT * FROM {relation} LIMIT {int(preview_rows)}")
+                previews[name] = masked_text(found.column_names, found.to_pylist(), hidden)
         except PenstockError as error:
             notes.append(f"{name}: no preview: {session.redact(error.what)}")
     return rows, previews, tuple(notes)
 
 
-def _preview(ask: Ask, declared: Table, name: str, rows: int) -> str:
-    found = ask(f"SELECT * FROM {identifier(name)} LIMIT {int(rows)}")
-    hidden = {c.name for c in declared.columns if c.sensitive}
-    return masked_text(found.column_names, found.to_pylist(), hidden)
-
-
-def masked_text(names: Sequence[str], rows: Sequence[Mapping[str, object]], hidden: set[str]) -> str:
+def masked_text(names: Sequence[str], rows: Sequence[Mapping[str, object]], hidden: Collection[str]) -> str:
     """Rows as Markdown with the values of hidden columns masked; our own columns are left out."""
     shown = [name for name in names if not name.startswith(RESERVED)]
     body = (["***" if name in hidden else row[name] for name in shown] for row in rows)
@@ -130,7 +162,7 @@ def _samples(flow: Flow, files: Mapping[str, LedgerFile]) -> Iterator[tuple[str,
         if file.quarantined and file.outcome == "loaded":
             first.setdefault(file.table, file)
     for table, file in first.items():
-        yield table, tuple(islice(rows_of(flow, file.key), _SAMPLES))
+        yield table, tuple(islice(rows_of(flow, file.key), SAMPLES))
 
 
 def _unheard(_: Event) -> None:
