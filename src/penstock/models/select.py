@@ -112,6 +112,8 @@ def _named(models: Sequence[Model], term: _Term) -> frozenset[str]:
     if term.method == "name" or (found and not term.method):
         return found
     file = value.removeprefix("./").rstrip("/")
+    if term.method == "file" and "/" not in file:
+        return frozenset(m.name for m in models if fnmatchcase(m.path.casefold().rpartition("/")[2], file))
     return frozenset(m.name for m in models if _in(m, file))
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from penstock.errors import ProjectError
 from penstock.models.relations import QUERIES, Found, relations
@@ -90,7 +90,10 @@ def analyse(
     """
     found = _one_statement(tokens(text, dialect, where, first_line), text, where, first_line)
     pairs = brackets(found, text, where, first_line)
-    walked = relations(found, pairs, database)
+    try:
+        walked = relations(found, pairs, database)
+    except RecursionError:
+        raise ProjectError("this SQL is nested too deeply", where=where, hint="CTEs keep it flat") from None
     _check_query(found, walked.begins, text, where, first_line)
     references, edits = _references(found, walked, text, first_line)
     sql = _edited(text, edits)
@@ -99,7 +102,7 @@ def analyse(
         raise ProjectError(fault.message, where=place(where, text, offset, first_line))
     reads = [read.name for read in walked.reads]
     if not walked.sure:
-        reads = _second_opinion(sql, dialect, reads, None if judge else place(where, text, 0, first_line))
+        reads = _second_opinion(sql, dialect, reads, None if judge else (where, first_line))
     names = _once([*reads, *(r.name for r in references)])
     return Query(sql, names, digest(found), references, _once(walked.outside))
 
@@ -178,7 +181,7 @@ def _origin(edits: Sequence[_Edit], offset: int) -> int:
     return offset - shift
 
 
-def _second_opinion(sql: str, dialect: str, reads: list[str], where: str | None) -> list[str]:
+def _second_opinion(sql: str, dialect: str, reads: list[str], refuse: tuple[str, int] | None) -> list[str]:
     """What sqlglot finds beyond the walk. Where neither understands, and no engine was asked, refuse."""
     from sqlglot import exp, parse_one
     from sqlglot.errors import SqlglotError
@@ -186,12 +189,26 @@ def _second_opinion(sql: str, dialect: str, reads: list[str], where: str | None)
     try:
         tree = parse_one(sql, dialect=dialect)
     except SqlglotError as error:
-        if where is None:
+        if refuse is None:
             return reads
-        raise ProjectError(f"this is no SQL that can be read: {error}", where=where) from None
+        raise _unreadable(error, *refuse) from None
     named = {cte.alias_or_name.casefold() for cte in tree.find_all(exp.CTE)}
     tables = [t.name for t in tree.find_all(exp.Table) if isinstance(t.this, exp.Identifier)]
     return [*reads, *(name for name in tables if name.casefold() not in named)]
+
+
+def _unreadable(error: Exception, where: str, first_line: int) -> ProjectError:
+    """What sqlglot says, and where."""
+    found: dict[str, Any] = next(iter(getattr(error, "errors", None) or ()), {})  # Any: as sqlglot has it
+    line, column = found.get("line") or 1, found.get("col") or 1
+    column = max(column - len(found.get("highlight") or "x") + 1, 1)  # it tells where the word ends
+    said = str(found.get("description") or error).partition(" but got <")[0]
+    return ProjectError(
+        "this cannot be read as SQL",
+        where=f"{where}:{first_line + line - 1}:{column}",
+        found=found.get("highlight"),
+        expected=said,
+    )
 
 
 def _once(names: Sequence[str]) -> tuple[str, ...]:

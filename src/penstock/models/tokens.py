@@ -60,6 +60,11 @@ ARGUMENTS = r"""(?:'[^'\n]*'|"[^"\n]*")(?:\s*,\s*(?:'[^'\n]*'|"[^"\n]*"))?"""
 _BACKSLASHES = frozenset({"bigquery", "mysql", "spark", "databricks", "hive", "snowflake", "clickhouse"})
 _STRING = r"'(?:[^']|'')*'"
 _ESCAPED = r"'(?:[^'\\]|\\.|'')*'"
+_MARK = r"(?:(?!--|/\*)[-+*/<>=:~!@\#%^&|?])"
+_OPERATORS = rf"""
+    (?=[-+*/<>=:]*[~!@\#%^&|?]){_MARK}+        # an operator of the engine's own may end with a sign
+  | {_MARK}*(?!--|/\*)[*/<>=:] | [-+]          # in `a=-1` the sign is the number's
+"""
 _REST = rf"""
     (?P<space>\s+)
   | (?P<line>--[^\n]*)
@@ -72,7 +77,7 @@ _REST = rf"""
   | (?P<number>\d[\d_]*(?:\.\d[\d_]*)?(?:[eE][+-]?\d+)?\w*)
   | (?P<open>[(\[{{])
   | (?P<close>[)\]}}])
-  | (?P<mark>[,;.]|\$\w+|(?:(?!--|/\*)[-+*/<>=~!@\#%^&|?:])+)
+  | (?P<mark>[,;.]|\$\w+\b(?!\$)|{_OPERATORS})
   | (?P<fault>.)
 """
 _PLAIN_LEXER = re.compile(_REST.replace("@STRING@", _STRING), re.VERBOSE | re.DOTALL)
