@@ -24,6 +24,7 @@ from penstock.app.session import Session
 from penstock.dagster.dlt_resource import ConfigurableDltResource
 from penstock.dagster.finding import find_resources
 from penstock.dagster.meta import KEY
+from penstock.dagster.settings import settings_of
 from penstock.errors import NotFoundError, ProjectError
 from penstock.project.load import make_project
 from penstock.project.short import destination as expanded
@@ -91,12 +92,8 @@ def _settled(
         project = load_project(root).project
     except NotFoundError:
         return root, destination or _DUCKDB, layers
-    if layers is None and project.layers.model_fields_set:
-        layers = project.layers.model_dump()
-    own = project.destination
-    if destination is None and own is not None:
-        destination = {"type": own.type, **own.model_dump(by_alias=True, exclude_unset=True)}
-    return project.root, destination or _DUCKDB, layers
+    own = settings_of(project)
+    return project.root, destination or own.destination, own.layers if layers is None else layers
 
 
 def _said(
