@@ -2,7 +2,7 @@
 const LAYERS = { source: "Sources", land: "Landing", raw_hist: "Raw history", warehouse: "Warehouse", model: "Models" };
 
 function catalogueTable(found, label = "Tables") {
-  return sheet(label, [["Table"], ["Rows", "n"], ["Newest data"], ["Columns", "n"], ["Kept aside", "n"], ["Description", "wide"]],
+  return sheet(label, [["Table"], ["Rows", "n"], ["Newest data"], ["Columns", "n"], ["Quarantined", "n"], ["Description", "wide"]],
     found.map((t) => ({ attributes: { "data-table": t.id }, cells: [
       [tableLink(t.id), t.kind === "model" && [" ", pill(t.materialized || t.tool, "plain")],
         (t.columns || []).some((c) => c.hidden === "sensitive") && [" ", pill("sensitive", "plain")]],

@@ -41,7 +41,7 @@ function bytesChart(points) {
 }
 
 function histogram(bins, low, high) {
-  const width = 160, height = 32, most = Math.max(1, ...bins), step = width / bins.length;
+  const width = 200, height = 32, most = Math.max(1, ...bins), step = width / bins.length;
   return h("div", {},
     g("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
       "aria-label": `how values spread from ${low} to ${high}: ${bins.map(count).join(", ")}` },

@@ -53,4 +53,4 @@ function span(seconds) {
 }
 const age = (at) => Math.max(0, (Date.now() - Date.parse(at)) / 1000);
 const when = (at) => (at ? h("time", { datetime: at, title: moment(at) }, `${span(age(at))} ago`) : "never");
-const short = (text) => (/^-?\d+\.\d{4,}$/.test(text) ? String(Number(Number(text).toPrecision(6))) : text);
+const short = (text) => (/^\d{4}-\d\d-\d\d \d\d:\d\d/.test(text) ? text.slice(0, 16).replace(" 00:00", "") : /^-?\d+\.\d{4,}$/.test(text) ? String(Number(Number(text).toPrecision(6))) : text);
