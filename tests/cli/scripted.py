@@ -44,5 +44,8 @@ class ScriptedSession:
     def check(self) -> None:
         pass
 
+    def model_status(self) -> tuple[Any, ...]:
+        return ()
+
     def close(self) -> None:
         self.closed = True

@@ -130,7 +130,7 @@ def test_check(penstock: Penstock, session: ScriptedSession) -> None:
     spec = SimpleNamespace(source=SimpleNamespace(type="filesystem"), tables={"orders": None})
     session.answers["project"] = None
     session.project = SimpleNamespace(  # type: ignore[attr-defined]  # as a session's project
-        name="shop", root=Path("/shop"), environment="prod", pipelines={"shop": spec}
+        name="shop", root=Path("/shop"), environment="prod", pipelines={"shop": spec}, models=None
     )
     assert penstock("check").out == "ok: shop, 1 pipeline, 1 table, environment prod\n"
     assert json.loads(penstock("check", "--json").out) == {
@@ -139,6 +139,7 @@ def test_check(penstock: Penstock, session: ScriptedSession) -> None:
         "root": "/shop",
         "environment": "prod",
         "pipelines": [{"pipeline": "shop", "source": "filesystem", "tables": ["orders"]}],
+        "models": [],
     }
 
 

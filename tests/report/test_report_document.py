@@ -49,7 +49,7 @@ def test_value(value: object, shown: object) -> None:
 
 def test_run(result: RunResult) -> None:
     document = json.loads(json.dumps(run_document(result)))
-    assert list(document) == ["exit_code", "pipelines", "needs_a_look"]
+    assert list(document) == ["exit_code", "pipelines", "models", "needs_a_look"]
     assert document["exit_code"] == 1
     shop, money, quiet = document["pipelines"]
     assert list(shop) == [
@@ -71,7 +71,7 @@ def test_run(result: RunResult) -> None:
 
 def test_plan(planned: PlanResult) -> None:
     document = json.loads(json.dumps(plan_document(planned)))
-    assert list(document) == ["exit_code", "quick", "pipelines", "needs_a_look"]
+    assert list(document) == ["exit_code", "quick", "pipelines", "models", "needs_a_look"]
     shop = document["pipelines"][0]
     assert [step["step"] for step in shop["steps"]] == ["clear", "land", "judge", "keep", "load"]
     assert shop["steps"][1]["offer"]["origin"] == "raw_data/orders.jsonl"

@@ -191,6 +191,11 @@ class Building:
         """The names of all models."""
         return frozenset(model.name for model in self._models) if self.has_models else frozenset()
 
+    @property
+    def own_names(self) -> list[str]:
+        """The names of the models in the project's folder."""
+        return [model.model.name for model in self._native]
+
     def promised(self, name: str) -> ModelFlow:
         """What is promised of a model of the project's folder. Raises: KeyError."""
         return {m.model.name: _model_flow(m) for m in self._native}[name]

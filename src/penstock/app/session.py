@@ -277,6 +277,10 @@ class Session(Stating, Aside):
                 )
         return found
 
+    def model_names(self) -> list[str]:
+        """The names of the project's own models; those of dbt are known to dbt."""
+        return self._building.own_names
+
     def model_status(self) -> tuple[ModelStanding, ...]:
         """How the models of the project stand."""
         return self._building.standing()

@@ -9,8 +9,21 @@ from rich.table import Column
 from rich.text import Text
 
 from penstock.cli.terminal import Terminal
-from penstock.report.facts import Event, Notice, Phase, PhaseDone, PhaseStarted, Progress
+from penstock.report.facts import (
+    Event,
+    ModelDone,
+    ModelResult,
+    ModelStarted,
+    ModelStatus,
+    Notice,
+    Phase,
+    PhaseDone,
+    PhaseStarted,
+    Progress,
+)
 from penstock.report.text import clean, counted, duration, size
+
+MODELS = "models"
 
 
 class Bars:
@@ -40,6 +53,10 @@ class Bars:
                 task = self.tasks.get((event.pipeline, event.phase))
                 if task is not None:
                     self._advance(task, event)
+            case ModelStarted():
+                self._begin_model(event)
+            case ModelDone():
+                self._end_model(event.result)
             case Notice():
                 text = f"{event.pipeline}: {clean(event.message)}"
                 self.display.console.print(Text(self.redact(text), style="yellow"), soft_wrap=True)
@@ -57,6 +74,24 @@ class Bars:
             seconds=None,
         )
         self.rows[task] = 0
+
+    def _begin_model(self, event: ModelStarted) -> None:
+        key = (MODELS, Phase.BUILD)
+        if key not in self.tasks:
+            self.tasks[key] = self.display.add_task(
+                f"{MODELS} {Phase.BUILD}", total=event.of, models=event.of, name="", seconds=None
+            )
+        self.display.update(self.tasks[key], name=event.model)
+
+    def _end_model(self, result: ModelResult) -> None:
+        task = self.tasks.get((MODELS, Phase.BUILD))
+        if task is not None:
+            self.display.update(task, advance=1)
+        if result.status in (ModelStatus.REFUSED, ModelStatus.FAILED):
+            text = (
+                f"{result.model}: {result.status.value}: {clean((result.error or '').partition(chr(10))[0])}"
+            )
+            self.display.console.print(Text(self.redact(text), style="red"), soft_wrap=True)
 
     def _advance(self, task: TaskID, event: Progress | PhaseDone) -> None:
         match event:
@@ -76,6 +111,8 @@ class _Facts(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """The facts as one line."""
+        if "models" in task.fields:
+            return self._models(task)
         seconds, rows = task.fields["seconds"], task.fields["rows"]
         passed = (task.elapsed or 0.0) if seconds is None else seconds
         facts = [size(int(task.completed if seconds is None else task.fields["size_bytes"]))]
@@ -84,4 +121,15 @@ class _Facts(ProgressColumn):
         if rows and passed > 0:
             facts.append(f"{round(rows / passed):,}/s")
         facts.append(duration(passed))
+        return self._said(facts, seconds)
+
+    def _models(self, task: Task) -> Text:
+        over = task.completed >= task.fields["models"]
+        facts = [f"{int(task.completed):,} of {counted(task.fields['models'], 'model')}"]
+        facts += [] if over else [task.fields["name"]]
+        facts.append(duration(task.elapsed or 0.0))
+        return self._said(facts, 1.0 if over else None)
+
+    @staticmethod
+    def _said(facts: list[str], seconds: float | None) -> Text:
         return Text(", ".join(facts), style="" if seconds is None else "dim")

@@ -36,10 +36,11 @@ def check(
 
     with opened(terminal, project, environment) as session:
         session.check()
-        terminal.answer(lambda: _document(session.project), lambda: _lines(session.project))
+        models = session.model_names() if session.project.models is not None else []
+        terminal.answer(lambda: _document(session.project, models), lambda: _lines(session.project, models))
 
 
-def _document(project: Project) -> dict[str, object]:
+def _document(project: Project, models: list[str]) -> dict[str, object]:
     from penstock.project.tables import tables_of
 
     return {
@@ -51,15 +52,18 @@ def _document(project: Project) -> dict[str, object]:
             {"pipeline": name, "source": spec.source.type, "tables": list(tables_of(spec))}
             for name, spec in project.pipelines.items()
         ],
+        "models": models,
     }
 
 
-def _lines(project: Project) -> list[Line]:
+def _lines(project: Project, models: list[str]) -> list[Line]:
     from penstock.project.tables import tables_of
     from penstock.report.text import counted, good, line
 
     tables = sum(len(tables_of(spec)) for spec in project.pipelines.values())
     facts = [counted(len(project.pipelines), "pipeline"), counted(tables, "table")]
+    if models:
+        facts.append(counted(len(models), "model"))
     if project.environment:
         facts.append(f"environment {project.environment}")
     return [line(good("ok"), f": {project.name}, {', '.join(facts)}")]

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from penstock.cli.adopt import adopt
+from penstock.cli.build import build
 from penstock.cli.check import check
 from penstock.cli.config import HELP as CONFIG_HELP
 from penstock.cli.config import config
@@ -70,6 +71,7 @@ app.command(help=GENERATE_HELP)(generate)
 app.command()(check)
 app.command()(plan)
 app.command()(run)
+app.command()(build)
 app.command()(status)
 app.command()(show)
 app.command()(docs)

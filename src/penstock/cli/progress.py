@@ -10,13 +10,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from penstock.cli.terminal import Terminal
-from penstock.report.facts import Event, Notice, Observer, Phase, PhaseDone, PhaseStarted, Progress
-from penstock.report.text import Line, clean, counted, duration, line, size, strong, warn
+from penstock.report.facts import (
+    Event,
+    ModelDone,
+    ModelResult,
+    ModelStatus,
+    Notice,
+    Observer,
+    Phase,
+    PhaseDone,
+    PhaseStarted,
+    Progress,
+)
+from penstock.report.text import Line, bad, clean, counted, duration, line, size, strong, warn
 
 if TYPE_CHECKING:
     from penstock.cli.bars import Bars
 
 EVERY_S = 5.0
+_NAME = 24
 
 
 @contextmanager
@@ -93,6 +105,8 @@ class Log:
             case PhaseDone():
                 going = self.going.pop((event.pipeline, event.phase), None)
                 return _end(event, going) if going else None
+            case ModelDone():
+                return _built(event.result)
             case Notice():
                 return line(strong(event.pipeline), ": ", warn(clean(event.message)))
             case _:
@@ -118,6 +132,23 @@ class Log:
 def _start(event: PhaseStarted) -> Line:
     facts = f"{counted(event.files, 'file')}, {size(event.size_bytes)}"
     return line(strong(event.pipeline), f": {event.phase}: {facts}")
+
+
+def _built(result: ModelResult) -> Line | None:
+    """`build  prices_by_town           12,345 rows  0.12 s`, with what is not as usual."""
+    name = result.model.ljust(_NAME)
+    if result.status is not ModelStatus.BUILT:
+        tone = warn if result.status is ModelStatus.SKIPPED else bad
+        why = clean((result.error or result.why).partition("\n")[0])
+        return line(strong("build"), f"  {name}  ", tone(result.status.value), f": {why}")
+    rows = counted(result.kept, "row") if result.kept is not None else result.materialized
+    odd = [f"{n:,} {what}" for n, what in _fates(result) if n]
+    told = [warn(f"  {', '.join(odd)}")] if odd else []
+    return line(strong("build"), f"  {name}  {rows:>16}  {duration(result.seconds)}", *told)
+
+
+def _fates(result: ModelResult) -> list[tuple[int, str]]:
+    return [(result.dropped, "dropped"), (result.quarantined, "quarantined")]
 
 
 def _end(event: PhaseDone, going: _Going) -> Line:

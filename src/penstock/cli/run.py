@@ -66,10 +66,10 @@ def run(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Land, check, keep and load whatever is new.
+    """Land, check, keep and load whatever is new; then build the models.
 
-    In place of pipelines, name an extractor and where its data goes: tap-github target-jsonl, or
-    tap-postgres duckdb; or a job of the project.
+    Where pipelines are named, no models are built. In place of pipelines, name an extractor and where
+    its data goes: tap-github target-jsonl, or tap-postgres duckdb; or a job of the project.
     """
     from penstock.cli.opening import opened
     from penstock.cli.progress import followed
@@ -198,5 +198,8 @@ def tell(terminal: Terminal, result: RunResult) -> None:
     for pipeline in result.pipelines:
         if pipeline.error:
             complain(terminal, pipeline.error)
+    for model in result.models:
+        if model.error:
+            complain(terminal, model.error)
     if terminal.json or not terminal.quiet or run_looks(result):
         terminal.answer(lambda: run_document(result), lambda: run_lines(result))

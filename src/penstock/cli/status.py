@@ -9,6 +9,8 @@ import typer
 from penstock.cli import options
 from penstock.cli.terminal import Terminal
 
+MODELS = "models"
+
 
 def status(
     context: typer.Context,
@@ -23,7 +25,10 @@ def status(
     environment: options.Environment = None,
     json: options.Json = False,
 ) -> None:
-    """Show last loads, waiting files, quarantine and locks; or the last runs."""
+    """Show last loads, waiting files, quarantine, locks and models; or the last runs.
+
+    Models answer to the name `models`.
+    """
     from datetime import UTC, datetime
 
     from penstock.cli.opening import opened
@@ -39,4 +44,8 @@ def status(
             terminal.answer(lambda: last_document(found), lambda: last_lines(found, datetime.now(UTC)))
             return
         statuses = session.status(pipelines or [])
-    terminal.answer(lambda: status_document(statuses), lambda: status_lines(statuses, datetime.now(UTC)))
+        models = session.model_status() if not pipelines or MODELS in pipelines else ()
+    terminal.answer(
+        lambda: status_document(statuses, models),
+        lambda: status_lines(statuses, datetime.now(UTC), models),
+    )

@@ -17,7 +17,14 @@ from typing import TypeAlias, get_args
 
 from penstock.ledger import RunRecord
 from penstock.plan import Step
-from penstock.report.facts import PipelineStatus, PlanResult, QuarantinedRow, QuarantineEntry, RunResult
+from penstock.report.facts import (
+    ModelStanding,
+    PipelineStatus,
+    PlanResult,
+    QuarantinedRow,
+    QuarantineEntry,
+    RunResult,
+)
 from penstock.report.look import Look, plan_looks, run_looks, status_looks
 from penstock.schema.types import DataType
 
@@ -68,27 +75,35 @@ def instant(at: datetime) -> str:
 
 
 def run_document(result: RunResult) -> dict[str, Json]:
-    """A run. Shape: exit_code, pipelines, needs_a_look."""
+    """A run. Shape: exit_code, pipelines, models, needs_a_look."""
     return {
         "exit_code": result.exit_code,
         "pipelines": json_value(result.pipelines),
+        "models": json_value(result.models),
         "needs_a_look": _looks(run_looks(result)),
     }
 
 
 def plan_document(result: PlanResult) -> dict[str, Json]:
-    """A plan. Shape: exit_code, quick, pipelines, needs_a_look."""
+    """A plan. Shape: exit_code, quick, pipelines, models, needs_a_look."""
     return {
         "exit_code": result.exit_code,
         "quick": result.quick,
         "pipelines": json_value(result.pipelines),
+        "models": json_value(result.models),
         "needs_a_look": _looks(plan_looks(result)),
     }
 
 
-def status_document(statuses: Sequence[PipelineStatus]) -> dict[str, Json]:
-    """How pipelines stand. Shape: pipelines, needs_a_look."""
-    return {"pipelines": json_value(statuses), "needs_a_look": _looks(status_looks(statuses))}
+def status_document(
+    statuses: Sequence[PipelineStatus], models: Sequence[ModelStanding] = ()
+) -> dict[str, Json]:
+    """How pipelines and models stand. Shape: pipelines, models, needs_a_look."""
+    return {
+        "pipelines": json_value(statuses),
+        "models": json_value(models),
+        "needs_a_look": _looks(status_looks(statuses, models)),
+    }
 
 
 def last_document(runs: Sequence[RunRecord]) -> dict[str, Json]:

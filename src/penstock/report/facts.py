@@ -233,7 +233,8 @@ class RunResult:
     @property
     def exit_code(self) -> int:
         """The first pipeline's or model's that did not succeed; 0 if all did."""
-        return next((p.exit_code for p in (*self.pipelines, *self.models) if p.exit_code), 0)
+        codes = [*(p.exit_code for p in self.pipelines), *(m.exit_code for m in self.models)]
+        return next((code for code in codes if code), 0)
 
 
 # ------------------------------------------------------------------------------------ what would

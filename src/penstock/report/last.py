@@ -27,6 +27,8 @@ from penstock.report.text import (
     warn,
 )
 
+BUILD = "build"
+"""The command of a run that builds models."""
 _TONES = {Status.LOADED.value: Tone.GOOD, Status.NOTHING_NEW.value: Tone.FAINT}
 
 
@@ -49,10 +51,11 @@ def _run(run: RunRecord, now: datetime) -> list[Line]:
     if phases:
         lines += [(), *_phases(phases)]
     if run.tables:
-        lines += [(), *_tables(run.tables)]
+        lines += [(), *(_models(run.tables) if run.command == BUILD else _tables(run.tables))]
     lines += rules((t.table or "", t.broken) for t in run.tables)
     lines += values((t.table or "", t.discarded) for t in run.tables)
-    lines += _section("schema", [change for t in run.tables for change in t.changes])
+    title = "not built" if run.command == BUILD else "schema"
+    lines += _section(title, [change for t in run.tables for change in t.changes])
     lines += _section("files", [f"{f.action}: {f.key}: {f.message}" for f in run.findings])
     told = {f"schema: {change}" for t in run.tables for change in t.changes}
     lines += _section("notices", [n for n in run.notices if n not in told])
@@ -64,7 +67,9 @@ def _run(run: RunRecord, now: datetime) -> list[Line]:
 
 def _heading(run: RunRecord) -> Line:
     words = run.status.replace("_", " ")
-    what = "" if run.command == "run" else f" ({run.command})"
+    what = "" if run.command in ("run", BUILD) else f" ({run.command})"
+    if run.command == BUILD and run.status == Status.LOADED:
+        words = "built"
     return line(strong(run.pipeline), ": ", Span(words, _TONES.get(run.status, Tone.BAD)), what)
 
 
@@ -76,6 +81,8 @@ def _facts(run: RunRecord, now: datetime) -> list[list[str | Span]]:
         [faint("took"), duration(run.seconds)],
         [faint("loads"), loads],
     ]
+    if run.command == BUILD:
+        facts.pop()
     if run.attempt > 1:
         facts.append([faint("attempt"), warn(str(run.attempt))])
     return facts
@@ -111,6 +118,24 @@ def _tables(steps: Sequence[RunStep]) -> list[Line]:
         for s in steps
     ]
     return grid([heads, *body], "lrrrrr")
+
+
+def _models(steps: Sequence[RunStep]) -> list[Line]:
+    words = ("model", "took", "rows", "kept", "dropped", "quarantined")
+    heads: list[str | Span] = [faint(word) for word in words]
+    body: list[list[str | Span]] = [
+        [
+            s.table or "",
+            duration(s.seconds or 0),
+            count(s.rows),
+            good(count(s.loaded)) if s.loaded else count(0),
+            warn(count(s.dropped)) if s.dropped else count(0),
+            warn(count(s.quarantined)) if s.quarantined else count(0),
+        ]
+        for s in steps
+        if not s.changes  # what was not built says so there
+    ]
+    return grid([heads, *body], "lrrrrr") if body else []
 
 
 def _section(title: str, texts: Sequence[str]) -> list[Line]:

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from penstock.gate.verdict import Action
-from penstock.report.facts import PipelineStatus, PlanResult, RunResult, Status
+from penstock.report.facts import (
+    ModelStanding,
+    ModelStatus,
+    PipelineStatus,
+    PlanResult,
+    RunResult,
+    Status,
+)
 from penstock.report.text import Line, Span, counted, grid, line, strong, warn
 
 
@@ -47,7 +54,41 @@ def run_looks(result: RunResult) -> tuple[Look, ...]:
         for t in p.tables
         if t.dropped
     ]
-    return (*failed, *files, *rows, *dropped)
+    return (*failed, *_model_failures(result), *files, *rows, *dropped, *_model_rows(result))
+
+
+_UNBUILT = {ModelStatus.REFUSED: "was refused", ModelStatus.FAILED: "could not be built"}
+
+
+def _model_failures(result: RunResult) -> list[Look]:
+    failed = [
+        Look(f"the model `{m.model}` {_UNBUILT[m.status]}", "penstock status models --last")
+        for m in result.models
+        if m.status in _UNBUILT
+    ]
+    left = sum(m.status is ModelStatus.SKIPPED for m in result.models)
+    if left:
+        failed.append(Look(f"{counted(left, 'model')} skipped", "penstock plan"))
+    return failed
+
+
+def _model_rows(result: RunResult) -> list[Look]:
+    looks: list[Look] = []
+    for m in result.models:
+        looks += _quarantined(m.model, m.quarantined, "quarantined")
+        if m.dropped:
+            looks.append(
+                Look(f"{counted(m.dropped, 'row')} of `{m.model}` dropped", "penstock status models")
+            )
+        looks += [
+            Look(f"the test `{t.name}` of `{m.model}` {_TESTED[t.status]}", f"penstock show {_word(m.model)}")
+            for t in m.tests
+            if t.status in _TESTED
+        ]
+    return looks
+
+
+_TESTED = {"warn": "warns", "fail": "fails", "error": "could not be run"}
 
 
 def plan_looks(result: PlanResult) -> tuple[Look, ...]:
@@ -61,7 +102,9 @@ def plan_looks(result: PlanResult) -> tuple[Look, ...]:
     )
 
 
-def status_looks(statuses: Sequence[PipelineStatus]) -> tuple[Look, ...]:
+def status_looks(
+    statuses: Sequence[PipelineStatus], models: Sequence[ModelStanding] = ()
+) -> tuple[Look, ...]:
     """What is left to do or to see."""
     looks: list[Look] = []
     for s in statuses:
@@ -76,6 +119,13 @@ def status_looks(statuses: Sequence[PipelineStatus]) -> tuple[Look, ...]:
         for t in s.tables:
             name = _called([(o.pipeline, u.table) for o in statuses for u in o.tables], s.pipeline, t.table)
             looks += _quarantined(name, t.quarantined, "in quarantine")
+    for m in models:
+        looks += _quarantined(m.model, m.quarantined, "in quarantine")
+    if stale := [m for m in models if m.stale]:
+        what = (
+            f"{counted(len(stale), 'model')} to build" if len(stale) > 1 else f"`{stale[0].model}` to build"
+        )
+        looks.append(Look(what, "penstock build"))
     return tuple(looks)
 
 

@@ -8,6 +8,7 @@ from penstock.errors import BugError
 from penstock.plan import Clear, Judge, Keep, Land, Load, Step
 from penstock.report.facts import PlannedPipeline, PlannedTable, PlanResult
 from penstock.report.look import closing, plan_looks
+from penstock.report.models import planned_lines
 from penstock.report.summary import changes, findings, rules, values
 from penstock.report.text import (
     Line,
@@ -31,15 +32,19 @@ def plan_lines(result: PlanResult, *, steps: bool = False) -> list[Line]:
     lines: list[Line] = []
     for pipeline in result.pipelines:
         lines += [*_pipeline(pipeline, result.quick, steps), ()]
+    if result.models:
+        lines += [*planned_lines(result.models, everything=steps), ()]
     return [*lines, *closing(plan_looks(result), _end(result))]
 
 
 def _end(result: PlanResult) -> Line:
-    if not any(p.steps or p.asks for p in result.pipelines):
+    builds = any(m.builds for m in result.models)
+    if not builds and not any(p.steps or p.asks for p in result.pipelines):
         return line(good("nothing to do"))
     unread = result.quick and any(t.files for p in result.pipelines for t in p.tables)
     note = "; the files were not read, that is done without --quick" if unread else ""
-    return line("to do this: ", strong("penstock run"), note)
+    command = "penstock run" if result.pipelines else "penstock build"
+    return line("to do this: ", strong(command), note)
 
 
 def _pipeline(p: PlannedPipeline, quick: bool, steps: bool) -> list[Line]:

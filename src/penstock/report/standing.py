@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from penstock.report.facts import PipelineStatus, TableTotals
+from penstock.report.facts import ModelStanding, PipelineStatus, TableTotals
 from penstock.report.look import closing, status_looks
+from penstock.report.models import standing_lines
 from penstock.report.text import (
     Line,
     Span,
@@ -25,17 +26,23 @@ from penstock.report.text import (
 )
 
 
-def status_lines(statuses: Sequence[PipelineStatus], now: datetime) -> list[Line]:
-    """A block for each pipeline; `now` is what `ago` counts from."""
-    if not statuses:
+def status_lines(
+    statuses: Sequence[PipelineStatus], now: datetime, models: Sequence[ModelStanding] = ()
+) -> list[Line]:
+    """A block for each pipeline, and one for models; `now` is what `ago` counts from."""
+    if not statuses and not models:
         return [line("the project has no pipelines")]
     lines: list[Line] = []
     for status in statuses:
         lines += [*_pipeline(status, now), ()]
-    return [*lines, *closing(status_looks(statuses), line(good(_done(statuses))))]
+    if models:
+        lines += [*standing_lines(models, now), ()]
+    return [*lines, *closing(status_looks(statuses, models), line(good(_done(statuses))))]
 
 
 def _done(statuses: Sequence[PipelineStatus]) -> str:
+    if not statuses:
+        return "all is built"
     return "all is loaded" if any(s.last_load for s in statuses) else "nothing was loaded yet"
 
 

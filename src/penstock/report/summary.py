@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from penstock.gate.verdict import Action
-from penstock.report.facts import FileFinding, PipelineResult, RunResult, Status, TableResult
+from penstock.report.facts import FileFinding, ModelStatus, PipelineResult, RunResult, Status, TableResult
 from penstock.report.look import called, closing, run_looks
+from penstock.report.models import heading, is_idle, model_lines
 from penstock.report.text import (
     Line,
     Span,
@@ -30,11 +31,16 @@ from penstock.schema.table import Change
 
 def run_lines(result: RunResult) -> list[Line]:
     """The summary of a run."""
-    if all(p.status is Status.NOTHING_NEW for p in result.pipelines):
-        return [_heading(p) for p in result.pipelines]
+    if all(p.status is Status.NOTHING_NEW for p in result.pipelines) and is_idle(result.models):
+        return [
+            *(_heading(p) for p in result.pipelines),
+            *([heading(result.models)] if result.models else []),
+        ]
     lines: list[Line] = []
     for pipeline in result.pipelines:
         lines += [*_pipeline(pipeline), ()]
+    if result.models:
+        lines += [*model_lines(result.models), *rules((m.model, m.broken) for m in result.models), ()]
     return [*lines, *closing(run_looks(result), _contented(result))]
 
 
@@ -64,13 +70,21 @@ def _painted(span: Span) -> str:
 
 def _contented(result: RunResult) -> Line:
     tables = [(p.pipeline, t) for p in result.pipelines for t in p.tables if t.loaded and not t.part_of]
+    built = sum(m.status is ModelStatus.BUILT for m in result.models)
+    if not tables and built:
+        last = next(m.model for m in reversed(result.models) if m.status is ModelStatus.BUILT)
+        show = f"penstock show {last}" if built == 1 else "penstock show"
+        return line(good(f"{counted(built, 'model')} built"), ", see: ", strong(show))
     if not tables:
         return line("no rows to load")
     rows = counted(sum(t.loaded for _, t in tables), "row")
     show = "penstock show"
-    if len(tables) == 1:
+    if len(tables) == 1 and not built:
         show = f"penstock show {called(result, tables[0][0], tables[0][1].table)}"
-    return line(good(f"{rows} loaded" if rows == "1 row" else f"all {rows} loaded"), ", see: ", strong(show))
+    done = f"{rows} loaded" if rows == "1 row" else f"all {rows} loaded"
+    if built:
+        done += f", {counted(built, 'model')} built"
+    return line(good(done), ", see: ", strong(show))
 
 
 def _pipeline(p: PipelineResult) -> list[Line]:
