@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -15,13 +15,13 @@ from penstock.app.model_faults import same_names, wrong_conditions, wrong_order
 from penstock.app.model_files import files_below, folder_of, function_of, name_of, shown
 from penstock.errors import ProjectError
 from penstock.models.function import ModelFunction
-from penstock.models.model import Model
-from penstock.project.building import check_model, kept_as, kept_table, version_of
+from penstock.models.model import Materialization, Model
+from penstock.project.building import check_model, idle_words, kept_as, kept_table, version_of
 from penstock.project.complaints import complaints, raise_all
 from penstock.project.front_matter import front_matter
 from penstock.project.loaded import LoadedProject
 from penstock.project.metadata import read_table
-from penstock.project.models import ModelSpec
+from penstock.project.models import TWINS, ModelSpec
 from penstock.project.nodes import Node, Position, grow, overlay
 from penstock.project.positions import Positions
 from penstock.project.python_model import python_model
@@ -116,6 +116,15 @@ class _Reading:
         self.faults: list[ProjectError] = []
         self.metadata = cache_of(self.root)
 
+    def with_defaults(self, tree: Node) -> Node:
+        """The words of a model laid over those that hold for every model, but for what means nothing here."""
+        own = tree.child("materialized") or self.defaults.child("materialized")
+        idle = idle_words(str(own.value) if own is not None and own.value else Materialization.TABLE)
+        idle |= {w for pair in TWINS.items() if any(tree.child(word) for word in pair) for w in pair}
+        said = self.defaults.value
+        assert isinstance(said, dict)
+        return overlay(replace(self.defaults, value={k: n for k, n in said.items() if k not in idle}), tree)
+
     @cached_property
     def defaults(self) -> Node:
         """The words that hold for every model."""
@@ -161,11 +170,11 @@ class _Reading:
     def made(self, path: Path, name: str, text: str, taken: Taken) -> LoadedModel:
         """The model of what a file says. Raises: ProjectError telling everything that is wrong with it."""
         called = name_of(path, name)
-        tree = overlay(self.defaults, grow(taken.words, Position(name, 0)))
+        tree = self.with_defaults(grow(taken.words, Position(name, 0)))
 
         @cache
         def positions() -> Positions:
-            return Positions(overlay(self.defaults, _tree(name, text, taken)))
+            return Positions(self.with_defaults(_tree(name, text, taken)))
 
         def where(keys: tuple[str | int, ...]) -> str:
             return positions().where(keys)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from penstock.errors import ProjectError, suggest
@@ -21,7 +21,11 @@ _MERGE = (
     "strategy", "merge_key", "dedup_sort", "dedup_order", "hard_delete", "delete_values", "source_filter",
     "destination_scope", "skip_unchanged_rows", "row_version",
 )  # fmt: skip
-_OF_SCD2 = ("merge_key", "source_filter", "destination_scope", "dedup_sort", "dedup_order", "scd2")
+_MERGED: Mapping[str, tuple[str, ...]] = {
+    Materialization.INCREMENTAL: (*_MERGE, "incremental_strategy"),
+    Materialization.SCD2: ("merge_key", "source_filter", "destination_scope", "dedup_sort", "dedup_order"),
+}
+_OF_ROWS = ("gate", "partitions", "version_column")
 _ALONE = {
     "cursor": Materialization.INCREMENTAL,
     "lookback": Materialization.INCREMENTAL,
@@ -33,6 +37,14 @@ _DECIDING = {
     *_MERGE,
 }  # fmt: skip
 _RULES = ("enum", "pattern", "minimum", "maximum", "min_length", "max_length", "foreign_key")
+
+
+def idle_words(materialized: str) -> frozenset[str]:
+    """The words that mean nothing for a materialization; as a default of all models they are passed over."""
+    alone = {word for word, kind in _ALONE.items() if kind != materialized}
+    merged = _MERGED.get(materialized, ())
+    alone |= {word for word in (*_MERGE, "incremental_strategy") if word not in merged}
+    return frozenset(alone | (set(_OF_ROWS) if materialized == Materialization.VIEW else set()))
 
 
 def kept_table(spec: ModelSpec, table: Table) -> Table:
@@ -75,9 +87,8 @@ def _nonsense(spec: ModelSpec, table: Table, where: Where) -> Iterator[ProjectEr
                 key,
                 f"materialized: {wanted}",
             )
-    allowed = {Materialization.INCREMENTAL: _MERGE, Materialization.SCD2: _OF_SCD2}.get(kind, ())
     for key in _MERGE:
-        if key in said and getattr(spec, key) and key not in allowed:
+        if key in said and getattr(spec, key) and key not in _MERGED.get(kind, ()):
             yield _fault(
                 table,
                 f"has a `{key}`, which means nothing for a {kind}",

@@ -24,6 +24,9 @@ FREE = {"minProperties": 0}
 MODELS = "models"
 """The folder of models where the project does not say it."""
 
+TWINS = {"primary_key": "unique_key", "strategy": "incremental_strategy"}
+"""Words that have a second name, which is dbt's."""
+
 _NO_WORDS_OF_MODELS: Mapping[str, str] = {
     "write": "`materialized` says how rows meet those that are there: `incremental` adds or merges them",
     "write_disposition": "`materialized` says how rows meet those that are there",
@@ -136,7 +139,7 @@ class ModelSpec(TableSpec):
                 )
             if key in _WORDS_OF_DBT and key not in cls.model_fields:
                 raise words.refuse(f"`{key}` is a word of dbt's", hint=_WORDS_OF_DBT[key], at=(key,))
-        for one, other in (("primary_key", "unique_key"), ("strategy", "incremental_strategy")):
+        for one, other in TWINS.items():
             if one in data and other in data:
                 what = f"`{one}` and `{other}` are two names for one thing"
                 raise words.refuse(what, expected="one of them", at=(other,))

@@ -31,7 +31,8 @@ def names(value: Any) -> Any:
 
 def freshness(value: Any) -> Any:
     """An age alone, from which on the data is too old."""
-    return {"fail_after": value} if isinstance(value, str | int) and not isinstance(value, bool) else value
+    alone = isinstance(value, str | int) and not isinstance(value, bool)
+    return {"fail_after": str(value)} if alone else value
 
 
 def path(value: Any) -> Any:
