@@ -25,6 +25,7 @@ _TEMPLATES = {
     "land": "files that others drop into the landing area, checked against etl_manager metadata",
     "singer": "taps and targets: add, config, select and run them as with Meltano",
     "postcodes": "a thousand calls of an API, checked, kept, loaded and counted day by day",
+    "dagster-releases": "releases on GitHub, and assets of Dagster that are made of them, with a chart",
 }
 _MARK = re.compile(r"\{\{(\w+)\}\}")
 _PLAIN = re.compile(r"[a-z][a-z0-9_-]*")

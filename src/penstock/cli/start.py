@@ -20,7 +20,8 @@ def init(
         str | None,
         typer.Argument(
             metavar="TEMPLATE",
-            help="The kind of project: files, parquet, land, singer or postcodes; else DIR, for singer.",
+            help="The kind of project: files, parquet, land, singer, postcodes or dagster-releases; "
+            "else DIR, for singer.",
             show_default=False,
         ),
     ] = None,
