@@ -71,7 +71,7 @@ def real(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str | 
     seen: list[str | None] = []
 
     class Handler(stand_in.Handler):  # type: ignore[misc, name-defined]  # a class of the project
-        def do_GET(self) -> None:
+        def do_GET(self) -> None:  # noqa: N802 - the name is http.server's
             seen.append(self.headers.get("Authorization"))
             super().do_GET()
 
