@@ -12,8 +12,8 @@ from scripted import Outcome
 from penstock.version import __version__
 
 COMMANDS = [
-    "", "init", "generate", "check", "plan", "run", "build", "status", "show", "rebuild", "drop", "quarantine",
-    "schema", "schema export", "schema import", "schema history", "schema diff", "schema align",
+    "", "init", "generate", "check", "plan", "run", "build", "status", "show", "rebuild", "drop",
+    "quarantine", "schema", "schema export", "schema import", "schema history", "schema diff", "schema align",
     "quarantine list", "quarantine show", "quarantine export", "quarantine replay",
     "add", "install", "remove", "config", "select", "invoke", "adopt", "state", "job", "schedule",
     "dev", "state list", "state get", "state set", "state merge", "state clear", "state copy", "state move",

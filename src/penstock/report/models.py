@@ -64,7 +64,7 @@ def model_lines(models: Sequence[ModelResult]) -> list[Line]:
 def heading(models: Sequence[ModelResult]) -> Line:
     """`models: 3 built, 1 refused, 12 unchanged`."""
     if is_idle(models):
-        return line(strong("models"), ": ", faint("nothing new"), f" {counted(len(models), 'model')}")
+        return line(strong("models"), ": ", faint("nothing new"), f", {counted(len(models), 'model')}")
     numbers = Counter(m.status for m in models)
     parts: list[str | Span] = [strong("models"), ": "]
     for status in (s for s in ModelStatus if numbers[s]):
@@ -130,7 +130,7 @@ def planned_lines(models: Sequence[PlannedModel], *, everything: bool = False) -
     builds = [m for m in models if m.builds]
     rest = len(models) - len(builds)
     if not builds:
-        head = line(strong("models"), ": ", faint("nothing new"), f" {counted(rest, 'model')}")
+        head = line(strong("models"), ": ", faint("nothing new"), f", {counted(rest, 'model')}")
     else:
         more = f", {rest:,} unchanged" if rest else ""
         head = line(strong("models"), ": ", f"{counted(len(builds), 'model')} to build{more}")

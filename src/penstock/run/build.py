@@ -48,6 +48,7 @@ def failed(flow: BuildFlow, step: Build, error: PenstockError, seconds: float = 
     model = flow.models[step.model].model
     if error.where == step.model:  # the destination knows a model by its name, people by its file
         error.where = model.path
+        error.what = f"`{step.model}`: {error.what}"
     refused = error.exit_code == ExitCode.REFUSED
     return ModelResult(
         model=step.model,
@@ -55,6 +56,7 @@ def failed(flow: BuildFlow, step: Build, error: PenstockError, seconds: float = 
         materialized=model.materialized.value,
         tool=model.tool,
         why=step.why,
+        broken=error.broken if isinstance(error, GateError) else {},
         seconds=seconds,
         error=str(error),
         exit_code=int(error.exit_code),
