@@ -18,8 +18,8 @@ from penstock.report.site.facts import ColumnProfile
 # Any: rows of answers
 ROWS = 100_000
 """Tables with more rows are told from a part of them."""
-BLOCK = 2048
-"""Rows of a sample lie together in blocks of so many, which is how DuckDB reads them."""
+BLOCK = 64
+"""So many neighbours are in a sample together: that is quicker than one by one, and as even."""
 BINS = 16
 _TOP = 5
 _MOST_VALUES = 1000
@@ -78,7 +78,7 @@ def sample(table: str, rows: int, *, stored: bool, key: Sequence[str]) -> str:
         return everything
     parts = -(-rows // ROWS)
     if stored:
-        return f"{everything} WHERE (rowid // {BLOCK}) % {parts} = 0"
+        return f"{everything} WHERE hash(rowid // {BLOCK}) % {parts} = 0"
     columns = ", ".join(identifier(name) for name in key)
     return f"{everything} AS t WHERE hash({columns or 't'}) % {parts} = 0"
 
