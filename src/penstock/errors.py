@@ -23,7 +23,7 @@ Each is built from facts (what, where, found, expected, hint) and renders itself
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 
 
@@ -88,7 +88,14 @@ class ProjectError(RefusedError):
 
 
 class GateError(RefusedError):
-    """Data broke a rule whose action is `fail`; nothing of its batch went on."""
+    """Data broke a rule whose action is `fail`; nothing of its batch went on.
+
+    `broken` counts rows by rule, where they were counted.
+    """
+
+    def __init__(self, what: str, *, broken: Mapping[str, int] | None = None, **facts: str | None) -> None:
+        super().__init__(what, **facts)
+        self.broken = broken or {}
 
 
 class ContractError(RefusedError):

@@ -12,7 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from penstock.errors import BugError, ExitCode, PenstockError
+from penstock.errors import BugError, ExitCode, GateError, PenstockError
 from penstock.ledger import Built
 from penstock.plan import Build, BuildPlan, Leave, built_from, inputs_of
 from penstock.report.facts import Event, ModelDone, ModelResult, ModelStarted, ModelStatus, Pause

@@ -336,6 +336,7 @@ class ModelGate:
             f"`{self.name}` breaks `{finding.rule}`: {finding.message}",
             where=self.task.flow.model.path,
             hint="the table is as it was before",
+            broken={finding.rule: 1},
         )
 
     def _failed(self, marks: Sequence[_Mark], counts: Mapping[str, int]) -> GateError:
@@ -347,6 +348,7 @@ class ModelGate:
             where=self.task.flow.model.path,
             found=told,
             hint="the table is as it was before",
+            broken={m.id: n for m, n in failing if n},
         )
 
 
