@@ -53,6 +53,10 @@ def test_a_reference_over_several_lines_keeps_the_count_of_lines() -> None:
     assert look("from {{ ref(\n 'a'\n) }}\nwhere x").sql == 'from "a"\n\n\nwhere x'
 
 
+def test_the_mark_that_some_editors_put_first_is_left_out() -> None:
+    assert look("\ufeffselect 1").sql == "select 1"
+
+
 def test_a_semicolon_at_the_end_is_left_out() -> None:
     query = look("select ';' from t; -- not; here\n;\n")
     assert query.sql == "select ';' from t  -- not; here\n \n"

@@ -28,12 +28,14 @@ class Shape:
     """The columns of a relation or of a query, by folded name, each as it is spelt and with its origins.
 
     `open` are relations that may have columns nobody told of, and that are columns of this one too; `rest` is
-    what a column is made of that only the rows decide the name of, as after PIVOT.
+    what a column is made of that only the rows decide the name of, as after PIVOT. `own` is the relation that
+    has these columns, if it is one.
     """
 
     columns: dict[str, tuple[str, Origins]] = field(default_factory=dict)
     open: tuple[str, ...] = ()
     rest: Origins | None = None
+    own: str | None = None
 
     def add(self, name: str, origins: Origins) -> None:
         """One more column; a name that is taken gets a number, as the engine does it."""
@@ -51,9 +53,9 @@ class Shape:
         """What a column is made of; None if there can be no such column."""
         if found := self.columns.get(name.casefold()):
             return found[1]
-        if len(self.open) == 1:
-            return frozenset({(self.open[0], name)})
-        return self.rest if self.rest is not None else (NOTHING if self.open else None)
+        if self.open:  # it is one of them: too many are better than none
+            return frozenset((relation, name) for relation in self.open).union(self.rest or NOTHING)
+        return self.rest
 
     @property
     def whole(self) -> Origins:
@@ -64,7 +66,7 @@ class Shape:
         """The same with its first columns called otherwise."""
         if not names:
             return self
-        found = Shape(open=self.open, rest=self.rest)
+        found = Shape(open=self.open, rest=self.rest, own=self.own)
         known = list(self.columns.values())
         for name, (_, origins) in zip(names, known, strict=False):
             found.add(name, origins)
@@ -82,7 +84,7 @@ def lineage(
 
     `columns` are those of tables, by table, as far as they are known; those of models help where a model's
     own columns are known from its last build. A model that cannot be followed, one in Python or of dbt among
-    them, gets no columns, and a column of which nothing is known no origins.
+    them, gets no columns. Where it cannot be told which of several relations has a column, all of them do.
     """
     from penstock.models.resolve import columns_of
 
@@ -107,7 +109,7 @@ def base(name: str, columns: Iterable[str]) -> Shape:
     shape = Shape()
     for column in columns:
         shape.add(column, frozenset({(name, column)}))
-    shape.open = () if shape.columns else (name,)
+    shape.open, shape.own = () if shape.columns else (name,), name
     return shape
 
 

@@ -46,7 +46,7 @@ class Frame:
         """What a column is made of, whose name may have a relation before it and fields behind it."""
         for at, part in enumerate(parts[:-1][:3]):  # `orders.id`, `main.orders.id`, `db.main.orders.id`
             if source := self.source(part):
-                return source.shape.origins(parts[at + 1]) or NOTHING
+                return _column(source.shape, parts[at + 1])
         return self.bare(parts[0])
 
     def bare(self, name: str) -> Origins:
@@ -59,11 +59,18 @@ class Frame:
         if known := next((s for s in self.sources if s.shape.has(name)), None):
             return known.shape.origins(name) or NOTHING
         possible = [o for s in self.sources if (o := s.shape.origins(name)) is not None]
-        if len(possible) == 1:
-            return possible[0]
-        if folded in self.named:
-            return self.named[folded]
-        if self.outer and not possible:
-            return self.outer.bare(name)
-        row = self.source(name)
-        return row.shape.whole if row else NOTHING
+        if possible or folded in self.named:  # the engine knows which; an earlier column comes second to it
+            return NOTHING.union(*possible, self.named.get(folded, NOTHING))
+        if row := next((s for s in self.sources if s.alias == folded), None):
+            return row.shape.whole
+        if self.outer and (found := self.outer.bare(name)):
+            return found
+        return NOTHING.union(*(_column(s.shape, name) for s in self.sources))
+
+
+def _column(shape: Shape, name: str) -> Origins:
+    """A column that a relation is said to have, even if nobody told of it."""
+    found = shape.origins(name)
+    if found is None:
+        return frozenset({(shape.own, name)}) if shape.own else NOTHING
+    return found

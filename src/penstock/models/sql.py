@@ -68,6 +68,7 @@ class _Edit:
 
 
 _JINJA = re.compile(rf"\{{\{{-?\s*(ref|source)\s*\(\s*({ARGUMENTS})")
+_BYTE_ORDER_MARK = "\ufeff"
 _ARGUMENT = re.compile(r"""'([^'\n]*)'|"([^"\n]*)\"""")
 
 
@@ -144,7 +145,7 @@ def _references(
             names = tuple(a or b for a, b in _ARGUMENT.findall(match[2]))
             spans.append((token.start, token.end, match[1], names))
     spans += [(found[c.first].start, found[c.last].end, c.word, c.names) for c in walked.calls]
-    references, edits = [], []
+    references, edits = [], [_Edit(0, 1, "")] if text.startswith(_BYTE_ORDER_MARK) else []
     for start, end, word, names in sorted(spans):
         line = first_line + text.count("\n", 0, start)
         references.append(Reference(names[-1], word, line, names[0] if len(names) == 2 else None))

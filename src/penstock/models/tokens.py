@@ -66,7 +66,7 @@ _OPERATORS = rf"""
   | {_MARK}*(?!--|/\*)[*/<>=:] | [-+]          # in `a=-1` the sign is the number's
 """
 _REST = rf"""
-    (?P<space>\s+)
+    (?P<space>[\s\ufeff]+)
   | (?P<line>--[^\n]*)
   | (?P<block>/\*)
   | (?P<jinja>\{{\{{-?\s*(?:ref|source)\s*\(\s*{ARGUMENTS}\s*\)\s*-?\}}\}})
@@ -78,7 +78,8 @@ _REST = rf"""
   | (?P<open>[(\[{{])
   | (?P<close>[)\]}}])
   | (?P<mark>[,;.]|\$\w+\b(?!\$)|{_OPERATORS})
-  | (?P<fault>.)
+  | (?P<quote>['"`$])
+  | (?P<other>.)
 """
 _PLAIN_LEXER = re.compile(_REST.replace("@STRING@", _STRING), re.VERBOSE | re.DOTALL)
 _BACKSLASH_LEXER = re.compile(_REST.replace("@STRING@", _ESCAPED), re.VERBOSE | re.DOTALL)
@@ -125,8 +126,11 @@ def _lex(text: str, lexer: re.Pattern[str]) -> Iterator[tuple[Token, str, str | 
             yield token, "", None
         elif group == "foreign":
             yield Token(Kind.MARK, match.group(), start), *_jinja_fault(text, start)
-        elif group == "fault":
-            yield Token(Kind.MARK, match.group(), start), *_fault(match.group())
+        elif group == "quote":
+            hint = "double it where it is part of the text"
+            yield Token(Kind.MARK, match.group(), start), f"a quote is not closed: {match.group()}", hint
+        elif group == "other":  # the engine may know what it means
+            yield Token(Kind.MARK, match.group(), start), "", None
 
 
 def _comment_end(text: str, start: int) -> int:
@@ -144,12 +148,6 @@ def _jinja_fault(text: str, start: int) -> tuple[str, str]:
     if re.match(r"\{\{-?\s*config\b", line):
         hint = f"write `materialized: …` in the front matter, `/*--- … ---*/`; {_BY_DBT}"
     return f"only `ref()` and `source()` of Jinja are understood, not `{line}`", hint
-
-
-def _fault(character: str) -> tuple[str, str | None]:
-    if character in "'\"`$":
-        return f"a quote is not closed: {character}", "double it where it is part of the text"
-    return f"the character {character!r} has no place in SQL", None
 
 
 def brackets(found: Sequence[Token], text: str, where: str, first_line: int = 1) -> dict[int, int]:
