@@ -167,14 +167,14 @@ class Dagster:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(STOP_S)
         self.kill()
-
-    def kill(self) -> None:
-        """End every process of Dagster's at once."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._reader.join(2)
         self._log.close()
+
+    def kill(self) -> None:
+        """End every process of Dagster's at once; a handler of signals may do it, as it waits for nothing."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def _read(self) -> None:
         assert self._process.stdout is not None
