@@ -1,0 +1,89 @@
+"""Models built by Dagster: all of them, some of them, and what their checks say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+from dagster_runs import defs_of, models, run
+
+from bed import Bed
+
+A = """/*---
+columns: {id: integer, v: {type: text, sensitive: true}}
+gate: {expectations: [{name: positive, constraint: id > 0, action: %s}]}
+---*/
+SELECT id, v FROM t"""
+B = "SELECT max(id) AS top, max(v) AS last FROM a"
+
+
+def bed_of(root: Path, action: str = "quarantine") -> Bed:
+    bed = Bed(root, models="models/")
+    models(root, a=A % action, b=B, c="SELECT 1 AS one")
+    bed.drop("x.jsonl", {"id": 1, "v": "a"}, {"id": -2, "v": "zz"})
+    return bed
+
+
+def test_everything_in_order_and_nothing_again(tmp_path: Path) -> None:
+    defs = defs_of(bed_of(tmp_path))
+    with dg.DagsterInstance.ephemeral() as instance:
+        told = run(defs, "bed_all", instance)
+        again = run(defs, "bed_all", instance)
+    assert told.success
+    assert {n for n in told.made if n.startswith("model")} == {"model/a", "model/b", "model/c"}
+    made = told.made["model/a"]
+    numbers = {"rows_read": 2, "rows_kept": 1, "rows_quarantined": 1, "dagster/row_count": 1}
+    assert {k: made[k] for k in numbers} == numbers
+    passed, severity, metadata = told.checks["model/a:positive"]
+    assert (passed, severity, metadata["failing_rows"]) == (False, "ERROR", 1)
+    assert metadata["show"] == "`penstock quarantine show a`"
+    assert "zz" not in repr(metadata)
+    assert again.made["model/a"]["status"] == "unchanged"
+    assert again.checks == {}
+
+
+def test_lineage_and_what_follows_from_it_for_previews(tmp_path: Path) -> None:
+    told = run(defs_of(bed_of(tmp_path)), "bed_all")
+    lineage = told.made["model/b"]["dagster/column_lineage"].deps_by_column
+    assert [(d.asset_key.to_user_string(), d.column_name) for d in lineage["last"]] == [("model/a", "v")]
+    assert told.made["model/b"]["preview"].splitlines()[2] == "| 1 | *** |"
+
+
+def test_a_subset_builds_what_is_selected(tmp_path: Path) -> None:
+    defs = defs_of(bed_of(tmp_path))
+    with dg.DagsterInstance.ephemeral() as instance:
+        run(defs, "p", instance)
+        models(tmp_path, c="SELECT 2 AS one", a=A % "drop")
+        told = run(defs, "bed_models", instance, asset_selection=[dg.AssetKey(["model", "c"])])
+    assert list(told.made) == ["model/c"]
+
+
+def test_full_builds_what_is_unchanged_too(tmp_path: Path) -> None:
+    defs = defs_of(bed_of(tmp_path))
+    full = {"ops": {"build_bed": {"config": {"full": True}}}}
+    with dg.DagsterInstance.ephemeral() as instance:
+        run(defs, "bed_all", instance)
+        told = run(defs, "bed_models", instance, run_config=full)
+    assert {m["status"] for m in told.made.values()} == {"built"}
+
+
+def test_a_refused_model_fails_the_run_after_the_others_are_told(tmp_path: Path) -> None:
+    told = run(defs_of(bed_of(tmp_path, "fail")), "bed_all")
+    assert not told.success
+    assert "model/c" in told.made
+    assert "model/a" not in told.made
+    assert "model/b" not in told.made
+    assert told.checks["model/a:positive"][0] is False
+
+
+def test_models_are_not_built_on_a_refused_pipeline(tmp_path: Path) -> None:
+    bed = bed_of(tmp_path)
+    bed.table["gate"] = {"expectations": [{"name": "positive", "constraint": "id > 0", "action": "fail"}]}
+    told = run(defs_of(bed), "bed_all")
+    assert not told.success
+    assert list(told.made) == ["p/land/t_land"]
+
+
+def test_the_job_of_a_pipeline_builds_what_is_made_from_it(tmp_path: Path) -> None:
+    told = run(defs_of(bed_of(tmp_path)), "p")
+    assert {n for n in told.made if n.startswith("model")} == {"model/a", "model/b"}
