@@ -187,8 +187,17 @@ def test_hiding_goes_on_from_model_to_model() -> None:
     found = hidden(SiteFacts(catalogue, lineage=lineage))["model", "second"]
     assert found["a"] == DERIVED
     assert found["c"] == UNKNOWN
-    assert found["n"] == UNKNOWN  # a count, or something that nobody can follow: receipts has such columns
+    assert found["n"] == ""  # a count, or a constant
     assert found[ANY] == UNKNOWN
+
+
+def test_what_is_made_of_nothing_known_below_what_nobody_can_follow_is_hidden() -> None:
+    catalogue = Catalogue("p", (
+        *site_bed.way(site_bed.CUSTOMERS, "shop"),
+        site_bed.model(site_bed.GUESSES, ("warehouse", "shop", "customers"), tool="python", sql=None),
+        site_bed.model(Table("second", (Column("x", TEXT),)), ("model", "guesses")),
+    ))  # fmt: skip
+    assert hidden(SiteFacts(catalogue, lineage={"second": {"x": ()}}))["model", "second"]["x"] == UNKNOWN
 
 
 def test_parts_of_a_sensitive_list_are_hidden() -> None:

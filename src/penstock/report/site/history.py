@@ -39,7 +39,7 @@ def _run(run: RunRecord, ids: Mapping[tuple[str | None, str], str]) -> dict[str,
             for s in run.steps
             if s.table is None
         ],
-        "tables": [_step(s, run.pipeline, ids) for s in run.steps if s.table is not None],
+        "tables": [_step(s, run.pipeline, ids) for s in run.tables],
         "findings": [
             {"table": f.table, "rule": f.rule, "action": f.action, "message": f.message, "key": f.key}
             for f in run.findings
@@ -55,7 +55,6 @@ def _step(step: RunStep, pipeline: str, ids: Mapping[tuple[str | None, str], str
     return {
         "name": step.table,
         "id": ids.get((pipeline, step.table)) or ids.get((None, step.table)),
-        "phase": step.phase if step.phase != "load" else None,
         "seconds": None if step.seconds is None else round(step.seconds, 3),
         "counts": [step.files, step.rows, step.loaded, step.dropped, step.quarantined],
         "broken": step.broken,

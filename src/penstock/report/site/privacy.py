@@ -25,10 +25,12 @@ def hidden(facts: SiteFacts) -> dict[Key, dict[str, str]]:
     found = entities(facts.catalogue)
     names = by_relation(found)
     reasons: dict[str, dict[str, str]] = {}
+    opaque = {e.id for e in found if e.is_model and not facts.lineage.get(e.node.name)}
     for entity in found:  # each comes after those that it reads; of one that does not, nothing is known
         above = {r: reasons.get(r, {ANY: UNKNOWN}) for r in entity.reads}
+        vague = any(ANY in reasons.get(r, {}) for r in opaque.intersection(entity.reads))
         own = _own(entity, facts) | _part(entity, facts, found)
-        reasons[entity.id] = _derived(entity, facts, names, above) | own
+        reasons[entity.id] = _derived(entity, facts, names, above, vague=vague) | own
     return {e.node.key: reasons[e.id] for e in found}
 
 
@@ -44,11 +46,19 @@ def _own(entity: Entity, facts: SiteFacts) -> dict[str, str]:
 
 
 def _derived(
-    entity: Entity, facts: SiteFacts, names: Mapping[str, str], above: Mapping[str, Mapping[str, str]]
+    entity: Entity,
+    facts: SiteFacts,
+    names: Mapping[str, str],
+    above: Mapping[str, Mapping[str, str]],
+    *,
+    vague: bool,
 ) -> dict[str, str]:
+    """The columns of a model that may tell what a table above it does not.
+
+    `vague`: it reads a model that nobody can follow, so a column made of nothing may be made of anything.
+    """
     if not entity.is_model or not any(above.values()):
         return {}
-    vague = any(ANY in columns for columns in above.values())
     found = {ANY: UNKNOWN}
     for name, made in facts.lineage.get(entity.node.name, {}).items():
         if not made:  # a constant or a count; or nobody knows

@@ -3,7 +3,7 @@ function runTable(found) {
   return sheet("Runs", [["Started"], ["Pipeline"], ["Ended"], ["Took", "n"], ["Read", "n"], ["Loaded", "n"], ["Dropped", "n"],
     ["Quarantined", "n"], ["Phases"]],
   found.map((r) => {
-    const sum = (i) => (r.tables || []).filter((s) => !s.phase).reduce((n, s) => n + s.counts[i], 0);
+    const sum = (i) => (r.tables || []).reduce((n, s) => n + s.counts[i], 0);
     return [link(["run", r.id], moment(r.at)), [r.pipeline, r.command !== "run" && [" ", pill(r.command, "plain")],
       r.attempt && [" ", pill(`attempt ${r.attempt}`, "warn")]], state(r.status), duration(r.seconds),
     count(sum(1)), count(sum(2)), count(sum(3)), sum(4) ? h("span", { class: "warn" }, count(sum(4))) : "0",
@@ -22,6 +22,8 @@ function runPage(id) {
   if (!r) return null;
   const phases = r.phases || [];
   const longest = Math.max(...phases.map((p) => p[1] || 0), 0.001);
+  const timed = (r.tables || []).some((s) => s.seconds);
+  const slowest = Math.max(...(r.tables || []).map((s) => s.seconds || 0), 0.001);
   const broken = (r.tables || []).flatMap((s) => Object.entries(s.broken || {}).map(([rule, n]) => [s, rule, n]));
   const discarded = (r.tables || []).flatMap((s) => Object.entries(s.discarded || {}).map(([c, n]) => [s, c, n]));
   const changes = (r.tables || []).flatMap((s) => s.changes || []);
@@ -34,8 +36,10 @@ function runPage(id) {
     phases.length > 0 && section("Phases", sheet("Phases", [["Phase"], ["Took", "n"], ["", "wide"], ["Files", "n"], ["Rows", "n"], ["Bytes", "n"]],
       phases.map((p) => [p[0], duration(p[1]), meter(p[1] || 0, longest), count(p[2]), p[3] ? count(p[3]) : "–",
         p[4] ? size(p[4]) : "–"]))),
-    r.tables && section("Tables", sheet("Tables", [["Table"], ["Files", "n"], ["Read", "n"], ["Loaded", "n"], ["Dropped", "n"], ["Quarantined", "n"]],
-      r.tables.map((s) => [tableLink(s.id, s.name), ...s.counts.map(count)]))),
+    r.tables && section("Tables", sheet("Tables", [["Table"], ["Took", "n"], ["", "wide"], ["Files", "n"], ["Read", "n"], ["Loaded", "n"],
+      ["Dropped", "n"], ["Quarantined", "n"]].filter((head, i) => timed || (i !== 1 && i !== 2)),
+    r.tables.map((s) => [tableLink(s.id, s.name), timed && duration(s.seconds), timed && meter(s.seconds || 0, slowest),
+      ...s.counts.map(count)].filter((cell) => cell !== false)))),
     broken.length > 0 && section("Broken rules", sheet("Broken rules", [["Rule"], ["Table"], ["Rows", "n"]],
       broken.map(([s, rule, n]) => [rule, tableLink(s.id, s.name), count(n)]))),
     discarded.length > 0 && section("Values that were not kept", sheet("Values that were not kept", [["Column"], ["Table"], ["Values", "n"]],
