@@ -95,6 +95,13 @@ class ParquetDestination:
                 yield held
 
     @property
+    def scratch(self) -> Path | None:
+        """The folder for files in the making; None: the system's. Raises: BugError without the lock."""
+        if not self._held:
+            raise BugError("a model was begun without the lock", where=self.url)
+        return self._local / "_penstock" if self._local is not None else None
+
+    @property
     def _lock_file(self) -> Path:
         assert self._local is not None
         return self._local / "_penstock" / "lock"
@@ -105,7 +112,7 @@ class ParquetDestination:
 
     def facts(self, pipeline: str) -> Facts:
         """What the log says of a pipeline; with the lock held, unfinished moves are finished first."""
-        snapshot = self._current()
+        snapshot = self.current()
         if not snapshot.loads:
             return Facts()
         from penstock.schema.definition import table_from_json
@@ -131,7 +138,7 @@ class ParquetDestination:
         from penstock.destinations.parquet_load import ParquetTransaction, Place
         from penstock.destinations.parquet_parts import Writing
 
-        snapshot = self._current()
+        snapshot = self.current()
         place = Place(
             store=self._store,
             template=self._spec.layout,
@@ -143,7 +150,7 @@ class ParquetDestination:
             ),
             local=self._local,
             limits=Limits(),
-            files=self._files,
+            files=self.files,
             publish=partial(self._publish, snapshot),
         )
         return ParquetTransaction(place, snapshot, pipeline, load_id)
@@ -158,10 +165,10 @@ class ParquetDestination:
         runs = runs_in(self._store)
         for _ in range(_LOOKS - 1):
             try:
-                return answer(self._current(), self._files, sql, parameters, self.url, runs)
+                return answer(self.current(), self.files, sql, parameters, self.url, runs)
             except StoreError:
                 self._snapshot = None
-        return answer(self._current(), self._files, sql, parameters, self.url, runs)
+        return answer(self.current(), self.files, sql, parameters, self.url, runs)
 
     def stream(self, sql: str, parameters: Sequence[object], rows: int) -> Iterator[Any]:
         """The answer of a query as record batches of at most so many rows; they are not held in memory.
@@ -172,7 +179,7 @@ class ParquetDestination:
         from penstock.destinations.engine import batches_of
         from penstock.destinations.parquet_query import asking
 
-        with asking(self._current(), self._files, sql, self.url, runs_in(self._store)) as con:
+        with asking(self.current(), self.files, sql, self.url, runs_in(self._store)) as con:
             yield from batches_of(con, sql, parameters, rows, self.url)
 
     def show_in(self, connection: Any, tables: Sequence[str], schema: str | None = None) -> None:
@@ -184,7 +191,7 @@ class ParquetDestination:
         from penstock.destinations.parquet_views import show
 
         with explained(self.url):
-            show(connection, self._files(connection), self._current(), tables, schema)
+            show(connection, self.files(connection), self.current(), tables, schema)
 
     def note(self, run: RunRecord) -> None:
         """Keep the record of a run. Called with the lock held."""
@@ -196,7 +203,8 @@ class ParquetDestination:
         """Forget what was read of the log."""
         self._snapshot = None
 
-    def _files(self, con: Any) -> Files:
+    def files(self, con: Any) -> Files:
+        """How a DuckDB connection gets at the files."""
         if self._local is not None:
             from penstock.destinations.parquet_read import LocalFiles
 
@@ -205,7 +213,8 @@ class ParquetDestination:
 
         return RemoteFiles(self._store, con)
 
-    def _current(self) -> Snapshot:
+    def current(self) -> Snapshot:
+        """What the log says now; with the lock held, unfinished moves are finished first."""
         self._snapshot = read_log(self._store, self._snapshot)
         if self._held and not self._settled:
             from penstock.destinations.parquet_settle import settle

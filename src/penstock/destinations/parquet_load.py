@@ -36,7 +36,7 @@ from penstock.destinations.merging.refusals import refuse_nonsense, refuse_unkno
 from penstock.destinations.merging.sql import listed
 from penstock.destinations.merging.upsert import Graves, Upsert, graves_of
 from penstock.destinations.parquet_commit import definitions, refuse_loaded
-from penstock.destinations.parquet_log import Entry, Part, Snapshot, SourceState
+from penstock.destinations.parquet_log import BUILDS, Entry, ModelBuild, Part, Snapshot, SourceState
 from penstock.destinations.parquet_names import partition_columns
 from penstock.destinations.parquet_parts import Parts, Writing
 from penstock.destinations.parquet_read import Files, partition_rows, scan
@@ -83,7 +83,10 @@ class Place:
 
 
 class ParquetTransaction:
-    """A load in the making. Nothing outside `_penstock/staging/` changes before `commit`."""
+    """A load in the making. Nothing outside `_penstock/staging/` changes before `commit`.
+
+    `built` are the models whose rows it brings, `unbuilt` those whose rows it takes away.
+    """
 
     def __init__(self, place: Place, snapshot: Snapshot, pipeline: str, load_id: str) -> None:
         place.tidy()
@@ -92,6 +95,8 @@ class ParquetTransaction:
         self._pipeline = pipeline
         self._load_id = load_id
         self._open = True
+        self.built: tuple[ModelBuild, ...] = ()
+        self.unbuilt: tuple[str, ...] = ()
         self._parts = Parts(place.store, load_id, place.template, place.writing, place.scratch)
         self._added: dict[str, Part] = {}
         self._removed: dict[str, None] = {}
@@ -164,11 +169,7 @@ class ParquetTransaction:
         check_table_name(name, {*self._known, *self._layouts})
         known = self._known.get(name)
         if known is not None and known.pipeline != self._pipeline:
-            raise RefusedError(
-                f"the table `{name}` belongs to the pipeline `{known.pipeline}`",
-                where=self._place.store.url,
-                hint=f"rename the table in pipeline `{self._pipeline}`, or give it another destination",
-            )
+            raise _others(name, known.pipeline, self._place.store.url)
         return layout_from_json(known.layout) if known is not None and known.layout is not None else None
 
     def _refuse_loss(self, name: str, before: Layout, after: Layout) -> None:
@@ -468,6 +469,8 @@ class ParquetTransaction:
             added=tuple(self._added.values()),
             removed=tuple(self._removed),
             forgotten=tuple(self._forgotten),
+            built=self.built,
+            unbuilt=self.unbuilt,
         )
 
     def rollback(self) -> None:
@@ -493,3 +496,10 @@ class ParquetTransaction:
     def _check_open(self) -> None:
         if not self._open:
             raise BugError("this load has ended", where=self._place.store.url)
+
+
+def _others(name: str, pipeline: str, where: str) -> RefusedError:
+    """The error for a table that is another's."""
+    owner = f"belongs to the pipeline `{pipeline}`" if pipeline != BUILDS else "is built by a model"
+    hint = "rename one of them, or give it another destination"
+    return RefusedError(f"the table `{name}` {owner}", where=where, hint=hint)

@@ -25,6 +25,10 @@ from penstock.ports import Store
 
 LOG = "_penstock/log/"
 STAGING = "_penstock/staging/"
+BUILDS = ""
+"""The pipeline that tables of models are said to be of; no pipeline can be called so."""
+KEPT_BUILDS = 20
+"""So many builds of each model are remembered."""
 CHECKPOINT_EVERY = 50
 _KEEP_S = 86_400  # a writer that sleeps longer than this before it commits is dead
 _NAME = re.compile(r"/(\d{20})(\.checkpoint)?\.json$")
@@ -78,10 +82,31 @@ class SourceState:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelBuild:
+    """One build of one model; `definition` is its table as JSON. Instants are UTC."""
+
+    model: str
+    build_id: str
+    version: str
+    materialized: str
+    tool: str
+    started_at: datetime
+    built_at: datetime
+    inputs: dict[str, str] = field(default_factory=dict)
+    rows: int | None = None
+    kept: int | None = None
+    dropped: int = 0
+    quarantined: int = 0
+    broken: dict[str, int] = field(default_factory=dict)
+    definition: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One commit. Ledger rows of `forgotten` tables of `pipeline` go before the new ones come.
 
-    `layouts` are layouts as JSON by their digest; `removed` are keys of parts that count no longer.
+    `layouts` are layouts as JSON by their digest; `removed` are keys of parts that count no longer;
+    `built` are models, each in a load of the pipeline `BUILDS`, and `unbuilt` those that were dropped.
     """
 
     sequence: int
@@ -93,6 +118,8 @@ class Entry:
     added: tuple[Part, ...] = ()
     removed: tuple[str, ...] = ()
     forgotten: tuple[str, ...] = ()
+    built: tuple[ModelBuild, ...] = ()
+    unbuilt: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -106,6 +133,7 @@ class Snapshot:
     loads: list[LedgerLoad] = field(default_factory=list)
     states: list[SourceState] = field(default_factory=list)
     definitions: list[Definition] = field(default_factory=list)
+    builds: list[ModelBuild] = field(default_factory=list)
 
     def apply(self, entry: Entry) -> None:
         """Take up the next entry."""
@@ -125,6 +153,27 @@ class Snapshot:
         fresh = {(s.pipeline, s.source) for s in entry.states}
         self.states = [s for s in self.states if (s.pipeline, s.source) not in fresh] + list(entry.states)
         self.definitions.extend(entry.definitions)
+        if entry.unbuilt:
+            self.builds = [b for b in self.builds if b.model not in entry.unbuilt]
+        self.builds.extend(entry.built)
+        if pipeline == BUILDS:
+            self._shorten(frozenset(b.model for b in entry.built))
+
+    def _shorten(self, models: frozenset[str]) -> None:
+        """Keep the newest builds alone, of each of some models; the others are as short already."""
+        seen: dict[str, int] = {}
+        kept = []
+        for build in reversed(self.builds):
+            seen[build.model] = seen.get(build.model, 0) + 1
+            if build.model not in models or seen[build.model] <= KEPT_BUILDS:
+                kept.append(build)
+        self.builds = kept[::-1]
+        ids = {build.build_id for build in self.builds}
+        last = self.loads[-1].load_id
+        self.loads = [x for x in self.loads if x.pipeline != BUILDS or x.load_id in ids or x.load_id == last]
+        versions = [d for d in self.definitions if d.pipeline != BUILDS]
+        newest = {d.table: d for d in self.definitions if d.pipeline == BUILDS}
+        self.definitions = [*versions, *newest.values()]
 
     def newest(self) -> dict[str, Definition]:
         """The newest definition of every table, of all pipelines."""

@@ -18,9 +18,11 @@ from penstock.destinations.ledger_rows import (
     shapes_table,
     states_table,
 )
-from penstock.destinations.parquet_log import Snapshot
+from penstock.destinations.model_rows import models_table
+from penstock.destinations.parquet_log import BUILDS, Snapshot
+from penstock.destinations.parquet_models import builds_of
 from penstock.destinations.parquet_read import Files, scan
-from penstock.ledger import FILES_TABLE, LOADS_TABLE, SCHEMA_TABLE, STATE_TABLE
+from penstock.ledger import FILES_TABLE, LOADS_TABLE, MODELS_TABLE, SCHEMA_TABLE, STATE_TABLE
 from penstock.schema.definition import table_from_json
 
 
@@ -51,35 +53,43 @@ def asking(
     """A connection for one query. Raises: as `answer`."""
     con = connect(":memory:", Limits().settings() | {"python_enable_replacements": "false"})
     try:
-        known = {name: d for name, d in snapshot.newest().items() if d.layout is not None}
-        with explained(where, (*known, *SCHEMAS)):
-            _show_ledger(con, snapshot, sql)
+        with explained(where, (*relations(snapshot), *SCHEMAS)):
+            show_all(con, snapshot, files(con), told=PRIVATE in sql.lower())
             for name, rows in runs(sql).items():
                 con.register(name, rows)
-            reach = files(con)
-            for name, definition in known.items():
-                assert definition.layout is not None
-                layout = layout_from_json(definition.layout)
-                rows = scan(reach, snapshot.parts_of(name), snapshot.layouts, layout)
-                con.execute(f"CREATE VIEW {quote(name)} AS {rows}")
             con.execute("BEGIN TRANSACTION READ ONLY")
             yield con
     finally:
         con.close()
 
 
-def _show_ledger(con: Any, snapshot: Snapshot, sql: str) -> None:
-    """The ledger's tables; empty ones for a query that does not speak of them, which is cheaper."""
-    told = PRIVATE in sql.lower()
+def relations(snapshot: Snapshot) -> tuple[str, ...]:
+    """The tables that a query can read."""
+    return tuple(name for name, d in snapshot.newest().items() if d.layout is not None)
+
+
+def show_ledger(con: Any, snapshot: Snapshot, *, told: bool) -> None:
+    """Make the ledger's tables, or make them again."""
     for name, schema in SCHEMAS.items():
         con.register(name, _ledger(name, snapshot) if told else schema.empty_table())
+    con.register(MODELS_TABLE, models_table(builds_of(snapshot) if told else ()))
+
+
+def show_all(con: Any, snapshot: Snapshot, files: Files, *, told: bool) -> None:
+    """Make views of all tables, and the ledger's tables: empty ones unless `told`, which is cheaper."""
+    show_ledger(con, snapshot, told=told)
+    newest = snapshot.newest()
+    for name in relations(snapshot):
+        layout = layout_from_json(newest[name].layout or "")
+        rows = scan(files, snapshot.parts_of(name), snapshot.layouts, layout)
+        con.execute(f"CREATE VIEW {quote(name)} AS {rows}")
 
 
 def _ledger(name: str, snapshot: Snapshot) -> Any:
     if name == FILES_TABLE:
         return files_table(snapshot.files)
     if name == LOADS_TABLE:
-        return loads_table(snapshot.loads)
+        return loads_table([load for load in snapshot.loads if load.pipeline != BUILDS])
     if name == STATE_TABLE:
         return states_table(
             [State(s.pipeline, s.source, s.state, s.load_id, s.updated_at) for s in snapshot.states]
@@ -97,5 +107,6 @@ def _ledger(name: str, snapshot: Snapshot) -> Any:
                 d.created_at,
             )
             for d in snapshot.definitions
+            if d.pipeline != BUILDS
         ]
     )
