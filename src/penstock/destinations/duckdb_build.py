@@ -17,7 +17,7 @@ import duckdb
 from penstock.destinations import duckdb_models as models
 from penstock.destinations.altering import altered, lost
 from penstock.destinations.asked import answered, check_select
-from penstock.destinations.columns import Layout, Stored, grow, lossy
+from penstock.destinations.columns import ORDINAL, Layout, Stored, grow, lossy
 from penstock.destinations.convert import convert, ddl, literal, quote
 from penstock.destinations.duckdb_merge import Merges
 from penstock.destinations.duckdb_types import is_native
@@ -154,16 +154,17 @@ class DuckDBBuild:
             else given[s.name]
             for s in came
         }
-        rows = f"SELECT {_named(values)} FROM {self._held.table}"
+        stage, cells = self._held.table, _named(values)
         if is_merged(disposition):
+            rows = f"SELECT {cells}, rowid AS {ORDINAL} FROM {stage}"
             merges.take(self._model, after, disposition, rows, came)
             merges.merge(self._model, after)
             merges.close()
         else:
             columns = ", ".join(quote(c) for c in (*values, LOAD_ID))
-            rows = f"SELECT *, {literal(self._build_id)} FROM ({rows})"
+            rows = f"SELECT {cells}, {literal(self._build_id)} FROM {stage}"
             self._con.execute(f"INSERT INTO {quote(self._model)} ({columns}) {rows}")
-        self._con.execute(f"DROP TABLE {self._held.table}")
+        self._con.execute(f"DROP TABLE {stage}")
 
     def _grow(self, merges: Merges, before: Layout, after: Layout) -> None:
         table = quote(self._model)

@@ -50,7 +50,7 @@ class Merges:
         return received or 0
 
     def take(self, name: str, layout: Layout, disposition: Disposition, rows: str, columns: Layout) -> None:
-        """Stage the rows of a query, which have these columns as they are stored."""
+        """Stage the rows of a query, which have these columns as they are stored and their ordinals."""
         self._stage(name, disposition).take(rows, columns, layout)
 
     def grow(self, name: str, before: Layout, after: Layout) -> None:

@@ -76,7 +76,7 @@ class Stage:
         return incoming.rows
 
     def take(self, rows: str, columns: Layout, layout: Layout) -> None:
-        """Stage the rows of a query, which have these columns as they are stored, and no others after them.
+        """Stage the rows of a query, which have these columns as they are stored and their ordinals.
 
         Raises: RefusedError for a null in a key.
         """
@@ -85,11 +85,10 @@ class Stage:
         own = {scd2.valid_from, scd2.valid_to} if scd2 else set()
         sort = find(layout, self.disposition.dedup_sort or "")
         missing = [s for s in layout if s not in columns and s.name not in own and (self.whole or s == sort)]
-        values = [quote(s.stored_as) for s in columns]
+        values = [*(quote(s.stored_as) for s in columns), ORDINAL]
         for s in missing:
             value = digest([(c, quote(c.stored_as)) for c in columns]) if s == version else "NULL"
             values.append(f"CAST({value} AS {ddl(s.type)}) AS {quote(s.stored_as)}")
-        values.append(f"row_number() OVER () - 1 AS {ORDINAL}")
         self._con.execute(f"CREATE TEMP TABLE {self._name} AS SELECT {', '.join(values)} FROM ({rows})")
         self._columns = (*columns, *missing)
         self._refuse_nulls(layout, 0)
