@@ -66,6 +66,7 @@ class ModelCache:
     def put(self, key: str, taken: Taken) -> None:
         """Remember what is known of a file."""
         self._used[key] = asdict(taken)
+        self._known.pop(key, None)
 
     def keep(self) -> None:
         """Write what was used, whole or not at all; a project that cannot be written to has no shortcut."""

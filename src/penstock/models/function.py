@@ -101,7 +101,7 @@ def _made(function: Callable[..., Any], reads: Mapping[str, str], words: Mapping
         raise ProjectError("a model is a plain function", where=where, found=repr(function))
     named = inspect.signature(function).parameters.values()
     if odd := [p for p in named if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.POSITIONAL_ONLY)]:
-        raise unnamed_parameter(str(odd[0]), where)
+        raise unnamed_parameter(odd[0].name, where)
     wanted = [p for p in named if p.default is p.empty]
     relations = relations_of([p.name for p in wanted], reads, where)
     forms = {p.name: _form(p.annotation, function, where) for p in wanted}
@@ -145,10 +145,10 @@ _FORMS = {
 
 
 def _form(annotation: Any, function: Callable[..., Any], where: str) -> Form:
-    if annotation in (inspect.Parameter.empty, Any):
-        return Form.ARROW
     if isinstance(annotation, str):
         annotation = _looked_up(annotation, function)
+    if annotation in (inspect.Parameter.empty, Any):
+        return Form.ARROW
     if isinstance(annotation, str):
         package, _, kind = annotation.rpartition(".")
         form = _FORMS.get((package.partition(".")[0], kind))
