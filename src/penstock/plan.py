@@ -6,7 +6,7 @@ in as arguments, and so does the time. Models have a plan of their own, made whe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -245,7 +245,14 @@ def inputs_of(
 
     `views` by folded name (`views_of`). A relation that is not there is left out.
     """
-    return _inputs(model, views, _folded(versions))
+    folded: dict[str, str] = {}
+
+    def spelt(name: str) -> str | None:
+        if name not in versions and not folded:  # few need it, and there may be thousands
+            folded.update((known.casefold(), known) for known in versions)
+        return name if name in versions else folded.get(name.casefold())
+
+    return _inputs(model, views, versions, spelt)
 
 
 def views_of(models: Sequence[Model]) -> dict[str, Model]:
@@ -261,9 +268,12 @@ def built_from(
 
 
 def _inputs(
-    model: Model, views: Mapping[str, Model], versions: Mapping[str, str | None]
+    model: Model,
+    views: Mapping[str, Model],
+    versions: Mapping[str, str | None],
+    spelt: Callable[[str], str | None],
 ) -> tuple[Input, ...]:
-    """As `inputs_of`, of versions by folded name."""
+    """As `inputs_of`; `spelt` gives a relation's name as the versions spell it, or None."""
     found: dict[str, Input] = {}
     seen: set[str] = set()
     todo: list[tuple[str, str | None]] = [(read, None) for read in reversed(model.reads)]
@@ -274,8 +284,8 @@ def _inputs(
             continue
         seen.add(folded)
         view = views.get(folded)
-        if folded in versions:
-            found[folded] = Input(view.name if view else name, versions[folded], through)
+        if (known := spelt(name)) is not None:
+            found[folded] = Input(view.name if view else name, versions[known], through)
         if view:
             todo += [(read, through or view.name) for read in reversed(view.reads)]
     return tuple(found.values())
@@ -324,7 +334,7 @@ class _Decision:
 
     def from_outside(self, model: Model, last: Built) -> tuple[Cause, str] | None:
         """Reasons that are not in the tables: the clock, files."""
-        behind = (i.name.casefold() for i in _inputs(model, self.views, self.versions))
+        behind = (i.name.casefold() for i in self.inputs(model))
         for each in (model, *(self.views[name] for name in behind if name in self.views)):
             if each.outside:
                 through = "" if each is model else f" in the view `{each.name}`"
@@ -338,7 +348,7 @@ class _Decision:
     def from_inputs(self, model: Model, last: Built) -> tuple[Cause, str] | None:
         """Reasons in what the model reads: first what this very plan changes."""
         then = {name.casefold(): version for name, version in last.inputs.items()}
-        inputs = [i._replace(name=self.spelling(i.name)) for i in _inputs(model, self.views, self.versions)]
+        inputs = self.inputs(model)
         for name, _, view in inputs:
             through = f", which it reads through the view `{view}`" if view else ""
             if name.casefold() in self.building:
@@ -357,10 +367,15 @@ class _Decision:
         gone = sorted(then.keys() - {i.name.casefold() for i in inputs})
         return (Cause.INPUT, f"`{gone[0]}`, which it read, is gone") if gone else None
 
-    def spelling(self, name: str) -> str:
-        """The name as its own model spells it."""
-        model = self.models.get(name.casefold())
-        return model.name if model else name
+    def inputs(self, model: Model) -> tuple[Input, ...]:
+        """What the model depends on, models as they spell themselves."""
+
+        def spelt(name: str) -> str | None:
+            return name.casefold() if name.casefold() in self.versions else None
+
+        found = _inputs(model, self.views, self.versions, spelt)
+        own = self.models
+        return tuple(i._replace(name=own[f].name) if (f := i.name.casefold()) in own else i for i in found)
 
     def build(self, model: Model) -> None:
         """Decide to build. Raises: RefusedError if it reads a model that is not there, and will not be."""
