@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from penstock.errors import GateError, RefusedError
+from penstock.errors import GateError, RefusedError, suggest
 from penstock.gate.arrival import judge_counts
 from penstock.gate.rules import (
     Rule,
@@ -138,15 +138,16 @@ class ModelGate:
     def _wrong(self, error: RefusedError, marks: Sequence[_Mark]) -> RefusedError:
         """The error with the rule that it is about, if its words show which."""
         told = error.found or ""
-        flags = [n for n in range(len(marks)) if re.search(rf"\b{_flag(n)}\b", told)]
-        if len(flags) != 1:
+        names = re.findall(r'"([^"]+)"', told.partition("\n")[0])[:1]
+        found = [mark for mark in marks if any(re.search(rf"\b{re.escape(n)}\b", mark.sql) for n in names)]
+        if len(found) != 1:
             return error
         return RefusedError(
-            f"`{self.name}`: rule `{marks[flags[0]].id}` cannot be checked",
+            f"`{self.name}`: rule `{found[0].id}` cannot be checked",
             where=self.task.flow.model.path,
             found=told.splitlines()[0],
             expected="a SQL condition over the table's columns",
-            hint=error.hint,
+            hint=suggest(names[0], self.target.table.names) or error.hint,
         )
 
     def _key_counts(self) -> list[tuple[str, str]]:
@@ -200,7 +201,9 @@ class ModelGate:
         inner = f"SELECT {', '.join([PLACE, *cells, *fits])}\nFROM {STAGED}"
         rules = [f"\n{m.sql} AS {_flag(n)}" for n, m in enumerate(marks) if not isinstance(m, _FitMark)]
         outer = f"SELECT *, {', '.join(names)} FROM ({inner})"
-        return f"SELECT *, {', '.join(rules)}\nFROM ({outer})" if rules else outer
+        own = [PLACE, *map(cell_of, range(len(table.columns)))]  # and nothing that people have named
+        own += [_flag(n) for n, m in enumerate(marks) if isinstance(m, _FitMark)]
+        return f"SELECT {', '.join([*own, *rules])}\nFROM ({outer})"
 
     def _cell(self, column: str) -> str:
         return cell_of(self.target.table.names.index(column))
@@ -292,8 +295,9 @@ class ModelGate:
 
     def _told(self, found: Any, marks: Sequence[_Mark]) -> list[Reject]:  # Any: pyarrow is untyped
         width = found.num_columns - len(marks)
-        names = [name for name in found.column_names[:width] if name != PLACE]
-        columns = [_whole(found.column(name)) for name in names]
+        own = [i for i, name in enumerate(found.column_names[:width]) if name != PLACE]
+        names = [found.column_names[i] for i in own]
+        columns = [_whole(found.column(i)) for i in own]
         raws = json_rows(columns, names)
         places = found.column(PLACE).to_pylist()
         flags = [found.column(width + n).to_pylist() for n in range(len(marks))]
