@@ -127,8 +127,8 @@ def _serve(dagster: Dagster, url: str, asked: _Asked, told: _Telling) -> None:
         if found is None and (found := graph(url)) is not None:
             for fault in found.faults:
                 told(f"cannot be loaded: {fault}", loud=True)
-            told(
-                f"{url} shows {found.assets} assets, after {time.monotonic() - began:.1f} s; Ctrl-C stops it"
-            )
             limit_pools(url, found.pools)
+            waited_s = time.monotonic() - began
+            assets = f"{found.assets} asset" + ("" if found.assets == 1 else "s")
+            told(f"{url} shows {assets}, after {waited_s:.1f} s; Ctrl-C stops it")
         time.sleep(_POLL_S)
