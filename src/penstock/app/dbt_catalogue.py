@@ -21,27 +21,29 @@ def dbt_nodes(loaded: LoadedProject) -> dict[str, tuple[Model, Node]]:
     """Each model, seed and snapshot by name, without what it reads; none where dbt has not read it yet."""
     from penstock.app.dbt import known_nodes
 
-    nodes = known_nodes(loaded)
-    if not nodes:
+    spec = loaded.project.models.dbt if loaded.project.models else None
+    nodes = known_nodes(loaded) if spec is not None else ()
+    if spec is None or not nodes:
         return {}
     from penstock.dbt.nodes import model_of
 
-    return {node.name: (model_of(node), _node(node)) for node in nodes}
+    models = [model_of(node, spec.path.rstrip("/")) for node in nodes]
+    return {m.name: (m, _node(node, m)) for node, m in zip(nodes, models, strict=True)}
 
 
-def _node(said: DbtNode) -> Node:
+def _node(said: DbtNode, model: Model) -> Node:
     columns = tuple(Column(c.name, _type(c.type), description=c.description) for c in said.columns)
     return Node(
         key=(Layer.MODEL, said.name),
         layer=Layer.MODEL,
         table=Table(said.name, columns, primary_key=said.primary_key, description=said.description),
         tool=TOOL,
-        relation=said.relation,
+        relation=said.name,
         checks=tuple(map(_check, said.tests)),
         materialized=said.materialized,
         sql=said.sql.strip() or None,
         version=said.version,
-        place=said.path,
+        place=model.path,
         group=said.group,
         owners=said.owners,
         tags=said.tags,
