@@ -111,7 +111,8 @@ def days_of(reading: Reading, nodes: Sequence[Node], what: str) -> PartitionsDef
             found="; ".join(f"{', '.join(dict.fromkeys(names))}: {days}" for days, names in found.items()),
             hint="say `meta: {dagster: {partitions: daily, start: …}}` once, at the pipeline",
         )
-    if found and not any(node.partition for node in nodes):
+    asked = {n.pipeline for n in nodes} & reading.catalogue.incomplete or any(n.partition for n in nodes)
+    if found and not asked:
         raise ProjectError(
             f"the {what} cannot be parted into days, because its source cannot be asked for one",
             expected="a table with a cursor that follows a scheduler (`allow_external_schedulers`)",

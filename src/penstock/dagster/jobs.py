@@ -97,11 +97,9 @@ def _schedule(reading: Reading, pipeline: str, job: Job, cron: str) -> ScheduleD
         return ScheduleDefinition(name=name, job=job, cron_schedule=cron, default_status=on)
 
     def newest(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
-        """The last whole day; runs of it that are there already are not repeated within one tick."""
-        day = days.get_last_partition_key(context.scheduled_execution_time)
-        if day is None:
-            return SkipReason("the first day is not over")
-        return RunRequest(partition_key=day)
+        """The last whole day."""
+        whole = days.get_partition_keys(context.scheduled_execution_time)
+        return RunRequest(partition_key=whole[-1]) if whole else SkipReason("the first day is not over")
 
     return ScheduleDefinition(name=name, job=job, cron_schedule=cron, default_status=on, execution_fn=newest)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from typing import cast
 
@@ -31,6 +32,7 @@ from penstock.layers import parse_key
 from penstock.ports import Source
 from penstock.project.loaded import LoadedProject
 from penstock.project.maker import MakerSpec
+from penstock.project.sources import FilesystemSpec, LandSpec
 from penstock.project.tables import dataset_of
 
 SENSOR = "sensor"
@@ -73,7 +75,7 @@ def asked(loaded: LoadedProject, pipeline: str, cursor: str | None) -> SensorRes
         source, land = _source(loaded, pipeline), _land(loaded, pipeline)
     except PenstockError as error:
         return SkipReason(loaded.redact(f"{pipeline}: {error.what}"))
-    if source is None:
+    if source is None or land is None:
         return SkipReason("a file is so young that it may still be written")
     now = {"source": source, "land": land}
     new = source != before.get("source") or (land and land != before.get("land"))
@@ -88,13 +90,16 @@ def _source(loaded: LoadedProject, pipeline: str) -> str | None:
     return cast(Source, source).fingerprint()  # what has no files has no sensor
 
 
-def _land(loaded: LoadedProject, pipeline: str) -> str:
-    """A digest of the files in land; empty if there are none."""
-    dataset = dataset_of(pipeline, loaded.project.pipelines[pipeline])
+def _land(loaded: LoadedProject, pipeline: str) -> str | None:
+    """A digest of the files in land, empty if there are none; None while one is too young to be taken."""
+    spec = loaded.project.pipelines[pipeline]
+    dataset = dataset_of(pipeline, spec)
     store = open_store(loaded, loaded.project.layers.land)
-    files = sorted(
-        f"{stat.key}\0{stat.size_bytes}\0{stat.etag}"
-        for stat in store.list(f"{dataset}/")
-        if parse_key(stat.key, dataset) is not None
-    )
+    found = [s for s in store.list(f"{dataset}/") if parse_key(s.key, dataset) is not None]
+    if any(
+        abs(time.time() - s.modified_at) < cast(FilesystemSpec | LandSpec, spec.source).min_age_s
+        for s in found
+    ):
+        return None
+    files = sorted(f"{s.key}\0{s.size_bytes}\0{s.etag}" for s in found)
     return hashlib.sha256("\0".join(files).encode()).hexdigest() if files else ""
