@@ -45,7 +45,9 @@ class Wish:
 
 
 class Building:
-    """The models of one project."""
+    """The models of one project. `now` returns Unix seconds."""
+
+    now: Callable[[], float] = staticmethod(time.time)
 
     def __init__(self, loaded: LoadedProject, private: Path, runs: Runs | None = None) -> None:
         self.loaded = loaded
@@ -286,7 +288,7 @@ class Building:
             holder=holder(),
             version=__version__,
             threads=threads or len(os.sched_getaffinity(0)),
-            now=time.time,
+            now=self.now,
             new_id=new_load_id,
             observe=observe,
             version_of=cache(lambda: version_of_files(Path(project.root))),
@@ -305,7 +307,7 @@ class Building:
         mark = destination.fingerprint()
         if mark is None or beside is None or any(":" in name for name in beside):
             return None
-        day = today(time.time).isoformat()
+        day = today(self.now).isoformat()
         return Look(self.loaded.digest, __version__, self._digest(beside), mark, day)
 
     @property

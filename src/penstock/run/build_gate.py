@@ -79,7 +79,7 @@ class ModelGate:
         self.name = task.flow.name
         self._first = 0
         rules: list[Rule | Fit] = [*target.fits, *compile_rules(target.table, task.flow.rules)]
-        self._marks = [_mark(rule) for rule in rules]
+        self._marks = [*map(_mark, rules), *self._of_cursor()]
         self._keys = unique_keys(target.table, task.flow.rules)
 
     @property
@@ -110,6 +110,13 @@ class ModelGate:
                 self._settle(marks, self._count_marks(marks), tally, rejects)
         self._measure(tally)
         return tally
+
+    def _of_cursor(self) -> list[_Mark]:
+        """Rows without a cursor cannot be told from those that are there, and without a key none can."""
+        cursor = self.task.flow.cursor
+        if cursor is None or self.task.flow.disposition.mode is WriteMode.MERGE or not self._knows([cursor]):
+            return []
+        return [_Mark("cursor", cursor, Action.FAIL, f"({self._cell(cursor)} IS NOT NULL)")]
 
     # ------------------------------------------------------------------------------ counting
 

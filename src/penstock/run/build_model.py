@@ -11,14 +11,14 @@ from penstock.errors import OutsideError, ReconcileError, RefusedError
 from penstock.gate.rules import identifier, quoted, stored_type
 from penstock.ledger import LOAD_ID, Built
 from penstock.models.model import Materialization
-from penstock.ports import Batches, Build
+from penstock.ports import STAGED, Batches, Build
 from penstock.report.facts import ModelResult, ModelStatus
 from penstock.run.build_aside import keep_rejects, rejects_of, stage_rejects
 from penstock.run.build_flow import BuildFlow, ModelFlow, Task
 from penstock.run.build_gate import ModelGate, Tally
 from penstock.run.build_shape import Target, target_of
 from penstock.schema.arrow import from_arrow
-from penstock.schema.disposition import Disposition, WriteMode
+from penstock.schema.disposition import Disposition, Strategy, WriteMode
 from penstock.schema.table import Column, Table
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def build_model(flow: BuildFlow, task: Task, began: float, stopping: threading.E
                 staged = _stage(flow, task, build)
                 target = target_of(task.flow, staged)
                 tally = ModelGate(task, target, build).judge(rejects)
-                kept = build.put(target.table, disposition_of(task), anew=task.anew)
+                kept = build.put(target.table, _disposition(task, build), anew=task.anew)
                 _reconcile(task, tally, kept)
                 shape = target.table
             if stopping.is_set():
@@ -105,8 +105,7 @@ def query_of(task: Task, version_of: Any) -> str:  # Any: a function without arg
         sql = f"SELECT * FROM (\n{sql}\n) AS penstock_query WHERE {news}"
     added = []
     if model.snapshot_column:
-        day = task.at.astimezone(UTC).date().isoformat()
-        added.append(f"DATE {quoted(day)} AS {identifier(model.snapshot_column)}")
+        added.append(f"DATE {quoted(_day(task))} AS {identifier(model.snapshot_column)}")
     if model.version_column:
         added.append(f"CAST({quoted(version_of())} AS VARCHAR) AS {identifier(model.version_column)}")
     return f"SELECT *, {', '.join(added)} FROM (\n{sql}\n) AS penstock_rows" if added else sql
@@ -127,10 +126,24 @@ def _news(task: Task) -> str | None:
     return f"({last} IS NULL OR {cursor} IS NULL OR {cursor} {beyond} {edge})"
 
 
-def disposition_of(task: Task) -> Disposition:
-    """How the rows of this build meet those that are there; versions of rows hold from its beginning."""
-    found = task.flow.disposition
-    return replace(found, at=task.at) if task.flow.model.materialized is Materialization.SCD2 else found
+def _disposition(task: Task, build: Build) -> Disposition:
+    """How the rows of this build meet those that are there; versions of rows hold from its beginning.
+
+    A day without rows takes the place of what was there for that day, as every other does.
+    """
+    found, kind, day = task.flow.disposition, task.flow.model.materialized, task.flow.snapshot_column
+    if kind is Materialization.SCD2:
+        return replace(found, at=task.at)
+    if kind is not Materialization.SNAPSHOT or day is None or task.anew:
+        return found
+    if build.query(f"SELECT count(*) AS n FROM {STAGED}").column("n")[0].as_py():
+        return found
+    scope = f"{identifier(day)} = DATE {quoted(_day(task))}"
+    return Disposition(WriteMode.MERGE, strategy=Strategy.DELETE_INSERT, destination_scope=scope)
+
+
+def _day(task: Task) -> str:
+    return task.at.astimezone(UTC).date().isoformat()
 
 
 def _with_constants(made: Batches, constants: dict[str, object]) -> Batches:
