@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import ProjectError
-from penstock.models.sql import Fault, Query, Reference, analyse
+from penstock.models.sql import Fault, Query, Reference, analyse, pointed
 
 
 def look(text: str, **facts: object) -> Query:
@@ -156,6 +156,42 @@ def test_a_fault_behind_a_reference_is_told_where_the_user_wrote_it() -> None:
     text = "select * from {{ ref('a') }} x y z"
     wrong = refused(text, judge=duckdb_judge)
     assert wrong.where == f"models/m.sql:1:{text.index('y z') + 1}"
+
+
+@pytest.mark.parametrize(
+    ("sql", "place"),
+    [
+        ("\n\n\nselect id,\n  amount\nfrom orders", "m.sql:5:3"),
+        ("select 'größe',\n\t nope, 1 from orders\n", "m.sql:2:3"),
+        (
+            f"\nselect '{'x' * 200}' as a, nope, '{'y' * 200}' as b from orders",
+            f"m.sql:2:{len('select ') + 210}",
+        ),
+        ("select id from ordres", "m.sql:1:16"),
+        ("select id\nfrom orders\nwhere id x y", "m.sql:3:10"),
+        (
+            "select id, nope\nfrom (select id, 1 as nope from orders)\n, (select id, 2 as nope from orders)",
+            "m.sql:1:8",
+        ),
+    ],
+)
+def test_what_the_engine_points_at_is_found_in_the_file(sql: str, place: str) -> None:
+    con = duckdb.connect()
+    con.execute("CREATE TABLE orders (id INT)")
+    with pytest.raises(duckdb.Error) as caught:
+        con.execute(sql.strip())
+    assert pointed(str(caught.value), sql, "m.sql") == place
+    wrapped = f"CREATE TABLE m AS SELECT * FROM (\n{sql}\n) AS r"
+    with pytest.raises(duckdb.Error) as caught:
+        con.execute(wrapped)
+    assert pointed(str(caught.value), sql, "m.sql") == place
+
+
+def test_a_place_that_cannot_be_told_is_the_file() -> None:
+    assert (
+        pointed(None, "select 1", "m.sql") == pointed("Conversion Error: no", "select 1", "m.sql") == "m.sql"
+    )
+    assert pointed("LINE 9: nope\n        ^", "select 1\nnope\nnope", "m.sql") == "m.sql"
 
 
 def test_what_the_engine_takes_is_taken_whatever_another_parser_says() -> None:

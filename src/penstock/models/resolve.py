@@ -226,7 +226,7 @@ class _Resolver:
     ) -> Iterator[tuple[str, Origins]]:
         """`*` and `x.*`, with EXCLUDE, REPLACE and RENAME. Notes in `so_far` what the star leaves open."""
         args = star.args
-        left_out = {e.name.casefold() for e in args.get("except_") or ()}
+        left_out = {e.name.casefold() for e in _clause(star, "except") or ()}
         swapped = {e.alias.casefold(): e.this for e in args.get("replace") or ()}
         called = {e.this.name.casefold(): e.alias for e in args.get("rename") or ()}
         single = len(sources) == 1 and frame.sources != list(sources)
@@ -299,7 +299,7 @@ class _Resolver:
 
 
 def _clause(node: Node, name: str) -> Node:
-    """The WITH or the FROM of a query: sqlglot has given these a final underscore since its release 28."""
+    """A part of a node that is called as a word of Python: later releases of sqlglot add an underscore."""
     return node.args.get(f"{name}_") or node.args.get(name)
 
 

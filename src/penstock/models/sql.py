@@ -68,6 +68,7 @@ class _Edit:
 
 
 _JINJA = re.compile(rf"\{{\{{-?\s*(ref|source)\s*\(\s*({ARGUMENTS})")
+_POINTED = re.compile(r"^(?P<head>LINE (?P<line>\d+): )(?P<code>.*)\n(?P<pad>[ \t]*)\^", re.MULTILINE)
 _BYTE_ORDER_MARK = "\ufeff"
 _ARGUMENT = re.compile(r"""'([^'\n]*)'|"([^"\n]*)\"""")
 
@@ -106,6 +107,30 @@ def analyse(
         reads = _second_opinion(sql, dialect, reads, None if judge else (where, first_line))
     names = _once([*reads, *(r.name for r in references)])
     return Query(sql, names, digest(found), references, _once(walked.outside))
+
+
+def pointed(found: str | None, sql: str, where: str) -> str:
+    """`file:line:column` of what an engine points at; the file alone if that cannot be told.
+
+    `found` are the engine's words, with `LINE n: …` and a caret below it as PostgreSQL and DuckDB write them;
+    `sql` is a model's text, whose lines are those of its file. The engine may have been given it without the
+    empty lines at its head.
+    """
+    if not (mark := _POINTED.search(found or "")):
+        return where
+    code = mark["code"].strip()
+    cut = 3 if code.startswith("...") else 0
+    code = code.removeprefix("...").removesuffix("...")
+    lines = sql.split("\n")
+    line = int(mark["line"]) + next((n for n, text in enumerate(lines) if text.strip()), 0)
+    places = [n for n, text in enumerate(lines, 1) if code and code in text]
+    if line not in places:
+        if len(places) != 1:
+            return where
+        line = places[0]
+    indent = len(mark["code"]) - len(mark["code"].lstrip())
+    column = lines[line - 1].index(code) + max(len(mark["pad"]) - len(mark["head"]) - indent - cut, 0)
+    return f"{where}:{line}:{column + 1}"
 
 
 def _one_statement(found: list[Token], text: str, where: str, first_line: int) -> list[Token]:
