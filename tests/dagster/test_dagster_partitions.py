@@ -61,17 +61,18 @@ def test_a_backfill_is_one_run(tmp_path: Path) -> None:
 
 
 def test_the_schedule_asks_for_the_last_whole_day(tmp_path: Path) -> None:
-    schedule = defs_of(bed_of(tmp_path, DAYS)).resolve_schedule_def("p_schedule")
+    defs = defs_of(bed_of(tmp_path, DAYS))
+    schedule = defs.resolve_schedule_def("p_schedule")
     with dg.DagsterInstance.ephemeral() as instance:
-        tick = dg.build_schedule_context(
-            instance, scheduled_execution_time=datetime(2026, 1, 4, 6, tzinfo=UTC)
-        )
-        assert [r.partition_key for r in schedule.evaluate_tick(tick).run_requests] == ["2026-01-03"]
-        first = dg.build_schedule_context(
-            instance, scheduled_execution_time=datetime(2026, 1, 1, 6, tzinfo=UTC)
-        )
-        told = schedule.evaluate_tick(first)
-    assert (told.run_requests, told.skip_message) == ([], "the first day is not over")
+
+        def at(day: int) -> dg.SensorResult:
+            moment = datetime(2026, 1, day, 6, tzinfo=UTC)
+            repository = defs.get_repository_def()
+            tick = dg.build_schedule_context(instance, moment, repository_def=repository)
+            return schedule.evaluate_tick(tick)
+
+        assert [r.partition_key for r in at(4).run_requests] == ["2026-01-03"]
+        assert (at(1).run_requests, at(1).skip_message) == ([], "the first day is not over")
 
 
 def test_everything_leaves_out_what_needs_a_day(tmp_path: Path) -> None:
