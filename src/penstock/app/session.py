@@ -198,7 +198,9 @@ class Session(Stating, Aside):
         from penstock.run.pipeline import run_pipeline  # loads the engines, which takes its time
 
         with heard(name, observe, self.loaded.redact):
-            return run_pipeline(flow, quiet, wait_s, refresh, runs=self._runs, attempt=attempt)
+            result = run_pipeline(flow, quiet, wait_s, refresh, runs=self._runs, attempt=attempt)
+        sent = isinstance(destination_of(self.project, name), SingerTargetSpec)
+        return replace(result, readable=not sent)
 
     def plan(self, pipelines: Sequence[str], observe: Observer, *, quick: bool = False) -> PlanResult:
         """What a run would do; `quick` does not read the files."""

@@ -145,7 +145,7 @@ class FileFinding:
 @dataclass(frozen=True, slots=True)
 class PipelineResult:
     """One pipeline of one run. `load_ids` in commit order; `error` is the rendered error, if any, and
-    `cause` the error itself.
+    `cause` the error itself. `readable` says whether what was loaded can be shown.
 
     Units: `seconds` of wall time; `files_landed` by this run's extract, `files_drained` found
     waiting before it.
@@ -162,6 +162,7 @@ class PipelineResult:
     error: str | None = None
     exit_code: int = 0
     cause: PenstockError | None = field(default=None, repr=False, compare=False)
+    readable: bool = True
 
     def __str__(self) -> str:
         from penstock.report.summary import result_text

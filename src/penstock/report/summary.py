@@ -84,6 +84,8 @@ def _contented(result: RunResult) -> Line:
     done = f"{rows} loaded" if rows == "1 row" else f"all {rows} loaded"
     if built:
         done += f", {counted(built, 'model')} built"
+    if not built and not any(p.readable for p in result.pipelines if p.tables):
+        return line(good(done))
     return line(good(done), ", see: ", strong(show))
 
 
