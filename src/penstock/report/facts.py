@@ -162,7 +162,7 @@ class PipelineResult:
     error: str | None = None
     exit_code: int = 0
     cause: PenstockError | None = field(default=None, repr=False, compare=False)
-    readable: bool = True
+    readable: bool = field(default=True, repr=False)
 
     def __str__(self) -> str:
         from penstock.report.summary import result_text
