@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from penstock.errors import NotFoundError, RefusedError
+from penstock.errors import NotFoundError, PenstockError, RefusedError
 from penstock.gate.rules import identifier
 from penstock.ports import Destination
 from penstock.report.site.facts import TableProfile
 from penstock.report.site.profiling import (
+    EXACT,
+    ROWS,
     Asked,
     first_answer,
     first_question,
@@ -18,6 +21,7 @@ from penstock.report.site.profiling import (
     second_question,
 )
 
+# Any: rows of answers
 _AT_ONCE = 50
 _HERE = "database_name = current_database() AND schema_name = current_schema() AND NOT internal"
 
@@ -51,39 +55,78 @@ def counted(destination: Destination, names: Sequence[str]) -> dict[str, int | N
     """How many rows tables have; None for a view whose query does not work any more."""
     found: dict[str, int | None] = {}
     for start in range(0, len(names), _AT_ONCE):
-        found |= _counted(destination, names[start : start + _AT_ONCE])
+        some = names[start : start + _AT_ONCE]
+        answers = _answers(destination, [f"SELECT count(*) AS n FROM {identifier(name)}" for name in some])
+        for name, answer in zip(some, answers, strict=True):
+            found[name] = None if isinstance(answer, PenstockError) else answer["n"]
     return found
 
 
-def _counted(destination: Destination, names: Sequence[str]) -> dict[str, int | None]:
-    parts = [f"SELECT {i} AS i, count(*) AS n FROM {identifier(name)}" for i, name in enumerate(names)]
-    try:
-        rows = destination.query(" UNION ALL ".join(parts)).to_pylist()
-    except (NotFoundError, RefusedError):
-        if len(names) == 1:
-            return {names[0]: None}
-        return {n: c for name in names for n, c in _counted(destination, [name]).items()}
-    return {names[row["i"]]: row["n"] for row in rows}
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A table to look at, with the rows that it has; `kept` says, by column, why values are not asked for."""
+
+    relation: Relation
+    rows: int
+    key: Sequence[str]
+    kept: Mapping[str, str | None]
+
+    @property
+    def columns(self) -> list[Asked]:
+        """What is to be asked about."""
+        return [Asked(name, kind, self.kept.get(name)) for name, kind in self.relation.columns.items()]
+
+    @property
+    def sample(self) -> str:
+        """The rows to look at, as SQL."""
+        known = [name for name in self.key if name in self.relation.columns]
+        return sample(self.relation.name, self.rows, stored=self.relation.stored, key=known)
 
 
-def profiled(
-    destination: Destination,
-    relation: Relation,
-    rows: int,
-    key: Sequence[str],
-    kept: Mapping[str, str | None],
-) -> TableProfile:
-    """What the columns of a table are like. `kept` says, by column, why values are not asked for."""
-    columns = [Asked(name, kind, kept.get(name)) for name, kind in relation.columns.items()]
-    known = tuple(name for name in key if name in relation.columns)
-    looked_at = sample(relation.name, rows, stored=relation.stored, key=known)
+def profiled(destination: Destination, wanted: Sequence[Wanted]) -> Iterator[tuple[str, TableProfile]]:
+    """What the columns of tables are like, by name. Small tables are looked at together: it is quicker."""
+    batch: list[Wanted] = []
+    for one in wanted:
+        if batch and (len(batch) == _AT_ONCE or sum(w.rows for w in (*batch, one)) > ROWS):
+            yield from _profiled(destination, batch)
+            batch = []
+        batch.append(one)
+    if batch:
+        yield from _profiled(destination, batch)
+
+
+def _profiled(destination: Destination, batch: Sequence[Wanted]) -> Iterator[tuple[str, TableProfile]]:
+    firsts = _answers(
+        destination, [first_question(w.sample, w.columns, exact=w.rows <= EXACT) for w in batch]
+    )
+    more = {
+        i: question
+        for i, (w, first) in enumerate(zip(batch, firsts, strict=True))
+        if not isinstance(first, PenstockError)
+        and (question := second_question(w.sample, w.columns, first)) is not None
+    }
+    seconds = dict(zip(more, _answers(destination, list(more.values())), strict=True))
+    for i, (w, first) in enumerate(zip(batch, firsts, strict=True)):
+        second = seconds.get(i, {})
+        wrong = next((a for a in (first, second) if isinstance(a, PenstockError)), None)
+        if wrong is not None:
+            yield w.relation.name, TableProfile(note=f"its rows cannot be read: {wrong.what}")
+            continue
+        assert not isinstance(first, PenstockError)
+        assert not isinstance(second, PenstockError)
+        found = second_answer(first_answer(first, w.columns), w.columns, first, second)
+        yield w.relation.name, TableProfile(first["n"], found)
+
+
+def _answers(destination: Destination, questions: Sequence[str]) -> list[Mapping[str, Any] | PenstockError]:
+    """The answers of questions that have one row each, asked at once; the error of one that has none."""
+    if not questions:
+        return []
+    parts = [f"(SELECT row FROM ({question}) AS row) AS q{i}" for i, question in enumerate(questions)]
     try:
-        first = destination.query(first_question(looked_at, columns)).to_pylist()[0]
-        found = first_answer(first, columns)
-        more = second_question(looked_at, columns, first)
-        if more is not None:
-            second = destination.query(more).to_pylist()[0]
-            found = second_answer(found, columns, first, second)
+        found = destination.query(f"SELECT {', '.join(parts)}").to_pylist()[0]
     except (NotFoundError, RefusedError) as error:
-        return TableProfile(note=f"its rows cannot be read: {error.what}")
-    return TableProfile(first["n"], found)
+        if len(questions) == 1:
+            return [error]
+        return [answer for question in questions for answer in _answers(destination, [question])]
+    return [found[f"q{i}"] for i in range(len(questions))]

@@ -17,7 +17,7 @@ from penstock.app.home import Home
 from penstock.app.models import dialect_of, load_models
 from penstock.app.opened import Opened, unheard
 from penstock.app.parts import load_part, open_store, open_warehouse
-from penstock.app.profile import counted, profiled
+from penstock.app.profile import Wanted, counted, profiled
 from penstock.app.recorded import recorded
 from penstock.catalogue import Catalogue, Key, Layer, Node
 from penstock.ledger import Facts, RunRecord
@@ -34,7 +34,7 @@ from penstock.report.site.entities import entities
 from penstock.report.site.facts import Aside, SiteFacts, TableFacts
 from penstock.report.site.history import RUNS
 from penstock.report.site.page import dress, site
-from penstock.report.site.privacy import hidden, reason
+from penstock.report.site.privacy import hidden, masked_rows, reason
 from penstock.run.build_flow import MODELS
 from penstock.version import __version__
 
@@ -80,7 +80,7 @@ class Gathering(Opened):
         kept = hidden(facts)
         for home in homes:
             facts = _looked_at(facts, home, kept, profile=profile, tell=tell)
-        return replace(facts, quarantine=self._set_aside(catalogue, kept))
+        return replace(facts, quarantine=self._set_aside(catalogue, masked_rows(facts, kept)))
 
     # -------------------------------------------------------------------------------- destinations
 
@@ -140,7 +140,7 @@ class Gathering(Opened):
 
     # ---------------------------------------------------------------------------------- quarantine
 
-    def _set_aside(self, catalogue: Catalogue, kept: Mapping[Key, Mapping[str, str]]) -> tuple[Aside, ...]:
+    def _set_aside(self, catalogue: Catalogue, masked: Mapping[Key, bool]) -> tuple[Aside, ...]:
         from penstock.run.quarantine import entries, rows_of
 
         store = open_store(self.loaded, self.project.layers.quarantine)
@@ -156,7 +156,7 @@ class Gathering(Opened):
         asides = []
         for number, (shelf, entry) in enumerate(found):
             place = keys.get((None if shelf.pipeline == MODELS else shelf.pipeline, entry.table))
-            secret = place is None or any(kept.get(place, {}).values())
+            secret = place is None or masked[place]
             look = entry.kept is Kept.ROWS and number < SAMPLED
             rows = islice(rows_of(replace(shelf, secret=secret), entry.key), SAMPLES) if look else ()
             asides.append(Aside(entry, tuple(rows)))
@@ -242,13 +242,17 @@ def _looked_at(
         and (name := e.node.relation or e.node.name) in home.relations
     }
     counts = counted(home.destination, [relation.name for _, relation in own.values()])
+    wanted = [
+        Wanted(relation, rows, node.table.primary_key, {c: reason(kept[key], c) for c in relation.columns})
+        for key, (node, relation) in own.items()
+        if profile and (rows := counts[relation.name])
+    ]
+    looked = {}
+    for name, found in profiled(home.destination, wanted):
+        tell(name)
+        looked[name] = found
     tables = dict(facts.tables)
-    for key, (node, relation) in own.items():
-        known, rows = tables.get(key, TableFacts()), counts[relation.name]
-        looked = None
-        if profile and rows:
-            tell(relation.name)
-            why = {c: reason(kept.get(key, {}), c) for c in relation.columns}
-            looked = profiled(home.destination, relation, rows, node.table.primary_key, why)
-        tables[key] = replace(known, rows=rows, profile=looked)
+    for key, (_, relation) in own.items():
+        known = tables.get(key, TableFacts())
+        tables[key] = replace(known, rows=counts[relation.name], profile=looked.get(relation.name))
     return replace(facts, tables=tables)

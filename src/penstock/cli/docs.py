@@ -56,12 +56,12 @@ def docs(
 
 
 def _teller(terminal: Terminal) -> Callable[[str], None]:
-    """Says which table is looked at, on a terminal that follows; each takes the place of the one before."""
+    """Says which table was looked at, on a terminal that follows; each takes the place of the one before."""
     from penstock.report.text import clean
 
     def tell(table: str) -> None:
         if terminal.follows and terminal.err.isatty():
-            terminal.err.write(f"\r\x1b[Klooking at {clean(table)} ")
+            terminal.err.write(f"\r\x1b[Klooked at {clean(table)} ")
             terminal.err.flush()
 
     return tell

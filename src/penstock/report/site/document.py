@@ -16,8 +16,8 @@ from penstock.report.site.columns import columns_of
 from penstock.report.site.entities import Entity, by_relation, entities
 from penstock.report.site.facts import Point, SiteFacts, TableFacts
 from penstock.report.site.graph import positions
-from penstock.report.site.history import asides, rules, runs
-from penstock.report.site.privacy import hidden
+from penstock.report.site.history import Veil, asides, rules, runs
+from penstock.report.site.privacy import hidden, masked_rows
 
 # Any: JSON
 POINTS = 50
@@ -36,7 +36,8 @@ def document(facts: SiteFacts) -> dict[str, Any]:
         _table(e, facts.tables.get(e.node.key, TableFacts()), kept[e.node.key], places[e.id]) for e in found
     ]
     shown = runs(facts.runs, ids)
-    aside = asides(facts.quarantine, ids, {e.id: kept[e.node.key] for e in found})
+    masked = masked_rows(facts, kept)
+    veils = {e.id: Veil(kept[e.node.key], masked[e.node.key]) for e in found}
     told: dict[str, Any] = plain(
         {
             "project": facts.catalogue.project,
@@ -59,7 +60,7 @@ def document(facts: SiteFacts) -> dict[str, Any]:
             "lineage": _lineage(facts, found),
             "runs": shown,
             "rules": rules(facts.runs, found, facts.tables),
-            "aside": aside,
+            "aside": asides(facts.quarantine, ids, veils),
             "attention": attention(facts, found),
         }
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from penstock.catalogue import Key
@@ -10,7 +11,7 @@ from penstock.ledger import RunRecord, RunStep
 from penstock.report.document import instant
 from penstock.report.site.entities import Entity
 from penstock.report.site.facts import Aside, TableFacts
-from penstock.report.site.privacy import reason
+from penstock.report.site.privacy import ANY, UNKNOWN, reason
 
 # Any: JSON
 RUNS = 100
@@ -88,20 +89,28 @@ def rules(
     return [{"table": table, "rule": rule, **line} for (table, rule), line in told.items()]
 
 
+@dataclass(frozen=True, slots=True)
+class Veil:
+    """What is not told of rows of a table: values of some columns, or (`whole`) any text of a row."""
+
+    columns: Mapping[str, str]
+    whole: bool
+
+
 def asides(
-    found: Sequence[Aside], ids: Mapping[tuple[str | None, str], str], kept: Mapping[str, Mapping[str, str]]
+    found: Sequence[Aside], ids: Mapping[tuple[str | None, str], str], veils: Mapping[str, Veil]
 ) -> list[dict[str, Any]]:
     """What lies in the quarantine, newest first, with its samples; sensitive values are masked."""
     newest = sorted(found, key=lambda a: (a.entry.landed_at, a.entry.key), reverse=True)
-    return [_aside(a, ids, kept) for a in newest]
+    return [_aside(a, ids, veils) for a in newest]
 
 
 def _aside(
-    aside: Aside, ids: Mapping[tuple[str | None, str], str], kept: Mapping[str, Mapping[str, str]]
+    aside: Aside, ids: Mapping[tuple[str | None, str], str], veils: Mapping[str, Veil]
 ) -> dict[str, Any]:
     entry = aside.entry
     place = ids.get((entry.pipeline, entry.table)) or ids.get((None, entry.table))
-    secret = kept.get(place or "", {})
+    veil = veils.get(place or "", Veil({ANY: UNKNOWN}, whole=True))
     return {
         "id": place,
         "table": entry.table,
@@ -117,10 +126,10 @@ def _aside(
             {
                 "row": row.row,
                 "broken": [
-                    [b.rule, b.column, MASK if b.column and reason(secret, b.column) else cut(b.value)]
+                    [b.rule, b.column, MASK if b.column and reason(veil.columns, b.column) else cut(b.value)]
                     for b in row.broken
                 ],
-                "raw": MASK if any(secret.values()) else cut(row.raw),
+                "raw": MASK if veil.whole else cut(row.raw),
             }
             for row in aside.rows
         ],

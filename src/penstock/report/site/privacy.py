@@ -39,6 +39,19 @@ def reason(columns: Mapping[str, str], column: str) -> str | None:
     return columns.get(column.lower(), columns.get(ANY)) or None
 
 
+def masked_rows(facts: SiteFacts, kept: Mapping[Key, Mapping[str, str]]) -> dict[Key, bool]:
+    """Whether whole rows of a table may not be shown, because a column in them may not."""
+    found = {}
+    for entity in entities(facts.catalogue):
+        key = entity.node.key
+        known = facts.tables.get(key)
+        table = (known.stored if known else None) or entity.node.table
+        own = kept.get(key, {})
+        named = any(why for name, why in own.items() if name != ANY)
+        found[key] = named or any(reason(own, name) for name in table.names or (ANY,))
+    return found
+
+
 def _own(entity: Entity, facts: SiteFacts) -> dict[str, str]:
     known = facts.tables.get(entity.node.key)
     shapes = [n.table for n in entity.layers] + ([known.stored] if known and known.stored else [])

@@ -20,6 +20,8 @@ ROWS = 100_000
 """Tables with more rows are told from a part of them."""
 BLOCK = 64
 """So many neighbours are in a sample together: that is quicker than one by one, and as even."""
+EXACT = 10_000
+"""So many rows have their distinct values counted; of more rows they are estimated, which takes no memory."""
 BINS = 16
 _TOP = 5
 _MOST_VALUES = 1000
@@ -83,14 +85,18 @@ def sample(table: str, rows: int, *, stored: bool, key: Sequence[str]) -> str:
     return f"{everything} AS t WHERE hash({columns or 't'}) % {parts} = 0"
 
 
-def first_question(rows: str, columns: Sequence[Asked]) -> str:
-    """Counts of every column; ends, means and quantiles where values are told."""
+def first_question(rows: str, columns: Sequence[Asked], *, exact: bool) -> str:
+    """Counts of every column; ends, means and quantiles where values are told.
+
+    `exact`: distinct values are counted, not estimated.
+    """
     parts = ["count(*) AS n"]
+    distinct = "count(DISTINCT {})" if exact else "approx_count_distinct({})"
     for i, column in enumerate(columns):
         c = identifier(column.name)
         parts.append(f"count({c}) AS count_{i}")
         if column.nature is not Nature.OTHER or (column.hidden and _flat(column)):
-            parts.append(f"count(DISTINCT {c}) AS distinct_{i}")
+            parts.append(f"least({distinct.format(c)}, count({c})) AS distinct_{i}")
         if column.nature is not Nature.OTHER:
             parts += [f"left({end}({c})::VARCHAR, {_LONGEST}) AS {end}_{i}" for end in ("min", "max")]
         if (x := _measure(column)) is not None:

@@ -10,7 +10,8 @@ const PAGES = {
 function show(first) {
   let parts = [""];
   try { parts = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent); } catch { parts = ["?"]; }
-  const [home, draw] = Object.hasOwn(PAGES, parts[0]) ? PAGES[parts[0]] : ["", () => null];
+  let [home, draw] = Object.hasOwn(PAGES, parts[0]) ? PAGES[parts[0]] : ["", () => null];
+  if (parts[0] === "table" && byId.has(parts[1]) && byId.get(parts[1]).kind === "model") home = "models";
   const main = document.getElementById("main");
   say("");
   const drawn = draw(...parts.slice(1)) || [h("h1", {}, "Nothing is here"),
