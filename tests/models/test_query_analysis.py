@@ -25,7 +25,7 @@ def refused(text: str, **facts: object) -> ProjectError:
 
 
 def duckdb_judge(sql: str) -> Fault | None:
-    told = json.loads(duckdb.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()[0])
+    told = json.loads(duckdb.connect().execute("SELECT json_serialize_sql(?)", [sql]).fetchone()[0])
     if told.get("error_type") != "parser":
         return None
     return Fault(told["error_message"], int(told["position"]))
@@ -60,7 +60,8 @@ def test_the_mark_that_some_editors_put_first_is_left_out() -> None:
 def test_a_semicolon_at_the_end_is_left_out() -> None:
     query = look("select ';' from t; -- not; here\n;\n")
     assert query.sql == "select ';' from t  -- not; here\n \n"
-    assert duckdb.sql(f"select count(*) from ({look('select 1;').sql}\n)").fetchall() == [(1,)]
+    wrapped = f"select count(*) from ({look('select 1;').sql}\n)"
+    assert duckdb.connect().execute(wrapped).fetchall() == [(1,)]
 
 
 @pytest.mark.parametrize(

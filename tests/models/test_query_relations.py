@@ -107,20 +107,23 @@ CORPUS = {
     'select * from "Orders-2", main.orders, "main"."Raw", db.main.x, o.y': "Orders-2 orders Raw x o.y",
     "select * from information_schema.tables, pg_catalog.pg_class, t": "t",
     "select main.orders.id, o.b.c from main.orders o": "orders",
-    "select * from größe": "größe",
+    "select * from größe, 🦆, a\xa0, b\u3000c": "größe 🦆 a b",
+    "select $🦆$ from nothing $🦆$ from t": "t",
+    "with 'x' as (select 1) from x, t": "t",
     # dbt
     "select * from {{ ref('a') }} join {{source('s', 't')}} using (id)": "a t",
     "select * from {{- ref(\"pkg\", 'a') -}} x": "a",
     "select * from ref('a') r, source('s', 't'), ref('pkg', 'b')": "a t b",
     "select ref('a') from t": "t",
 }
+ENGINE = duckdb.connect()
 NOT_FOR_DUCKDB = ("{{", "ref(", "source(")
 """What is another program's grammar, or means something else to the engine."""
 
 
 def parsed(sql: str) -> Any:
     """What DuckDB's own parser makes of a query."""
-    return json.loads(duckdb.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()[0])
+    return json.loads(ENGINE.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()[0])
 
 
 def named(node: Any, scope: frozenset[str] = frozenset()) -> Iterator[str]:

@@ -245,7 +245,8 @@ class _Walk:
         recursive = at < end and self.tokens[at].upper == "RECURSIVE"
         at += recursive
         while at < end:
-            name = self.tokens[at].name.casefold()
+            token = self.tokens[at]
+            name = (_unquoted(token.text) if token.kind is Kind.STRING else token.name).casefold()
             while at < end and self.tokens[at].upper != "AS":
                 at = self.pairs.get(at, at) + 1
             while at < end and self.tokens[at].upper in {"AS", "NOT", "MATERIALIZED"}:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sqlglot import exp, parse_one
-from sqlglot.errors import SqlglotError
+from sqlglot.errors import ErrorLevel, SqlglotError
 
 from penstock.models.lineage import NOTHING, Origins, Shape, base
 from penstock.models.scope import Frame, Node, Source
@@ -295,7 +295,8 @@ class _Resolver:
             return str(node.expression.name)
         if isinstance(node, exp.Count) and isinstance(node.this, exp.Star):
             return "count_star()"
-        return str(node.sql(dialect=self.dialect, normalize_functions="lower", comments=False))
+        told = {"normalize_functions": "lower", "comments": False, "unsupported_level": ErrorLevel.IGNORE}
+        return str(node.sql(dialect=self.dialect, **told))
 
 
 def _clause(node: Node, name: str) -> Node:

@@ -60,6 +60,11 @@ ARGUMENTS = r"""(?:'[^'\n]*'|"[^"\n]*")(?:\s*,\s*(?:'[^'\n]*'|"[^"\n]*"))?"""
 _BACKSLASHES = frozenset({"bigquery", "mysql", "spark", "databricks", "hive", "snowflake", "clickhouse"})
 _STRING = r"'(?:[^']|'')*'"
 _ESCAPED = r"'(?:[^'\\]|\\.|'')*'"
+# whatever is not ASCII begins a word, but for the white space among it
+_FIRST = (
+    "A-Za-z_\x80-\x84\x86-\x9f\xa1-\u167f\u1681-\u1fff\u200b-\u2027\u202a-\u202e"
+    "\u2030-\u205e\u2060-\u2fff\u3001-\ufefe\uff00-\U0010ffff"
+)
 _MARK = r"(?:(?!--|/\*)[-+*/<>=:~!@\#%^&|?])"
 _OPERATORS = rf"""
     (?=[-+*/<>=:]*[~!@\#%^&|?]){_MARK}+        # an operator of the engine's own may end with a sign
@@ -71,9 +76,9 @@ _REST = rf"""
   | (?P<block>/\*)
   | (?P<jinja>\{{\{{-?\s*(?:ref|source)\s*\(\s*{ARGUMENTS}\s*\)\s*-?\}}\}})
   | (?P<foreign>\{{\{{(?!\s*'[^']*'\s*:)|\{{%|\{{\#)
-  | (?P<string>[eE]{_ESCAPED}|[xXbB]?@STRING@|\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$)
+  | (?P<string>[eE]{_ESCAPED}|[xXbB]?@STRING@|\$(?P<tag>(?:[{_FIRST}][{_FIRST}0-9]*)?)\$.*?\$(?P=tag)\$)
   | (?P<quoted>"(?:[^"]|"")*"|`(?:[^`]|``)*`)
-  | (?P<word>[^\W\d][\w$]*)
+  | (?P<word>[{_FIRST}][{_FIRST}0-9$]*)
   | (?P<number>\d[\d_]*(?:\.\d[\d_]*)?(?:[eE][+-]?\d+)?\w*)
   | (?P<open>[(\[{{])
   | (?P<close>[)\]}}])
