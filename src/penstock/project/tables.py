@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any, TypeAlias
 
 from penstock.errors import NotFoundError, ProjectError, suggest
@@ -75,7 +76,13 @@ def destination_of(project: Project, name: str) -> DestinationSpec:
 def tables_of(pipeline: PipelineSpec) -> dict[str, TableSpec]:
     """Every table that the project names for a pipeline; those of its source alone take the defaults."""
     filled = pipeline.source.tables if isinstance(pipeline.source, FilesystemSpec) else {}
-    return {**{name: TableSpec() for name in filled}, **pipeline.tables}
+    return {name: _silent() for name in filled} | pipeline.tables
+
+
+@cache
+def _silent() -> TableSpec:
+    """What a project says of a table of which it says nothing."""
+    return TableSpec()
 
 
 def globs_of(pipeline: PipelineSpec) -> dict[str, str]:
