@@ -332,11 +332,14 @@ class Building:
         models = self.loaded.project.models
         assert models is not None
         root = Path(self.loaded.project.root)
-        folders = [models.folder, models.dbt.path if models.dbt else None]
-        for folder in folders:
-            for path in _files_below(root / Path(folder).expanduser()) if folder else ():
-                with suppress(OSError):  # a link to nowhere, or gone meanwhile
-                    yield str(path), path.read_bytes()
+        folder = models.folder
+        for path in _files_below(root / Path(folder).expanduser()) if folder else ():
+            with suppress(OSError):  # a link to nowhere, or gone meanwhile
+                yield str(path), path.read_bytes()
+        if models.dbt is not None:
+            from penstock.app.dbt import dbt_digest
+
+            yield models.dbt.path, dbt_digest(self.loaded).encode()
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

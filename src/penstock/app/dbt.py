@@ -55,6 +55,11 @@ def dbt_nodes(loaded: LoadedProject, say: Callable[[str], None] | None = None) -
     return open_dbt(loaded, say).nodes()
 
 
+def dbt_digest(loaded: LoadedProject) -> str:
+    """Changes with everything that decides what dbt makes: files, packages, variables. dbt is not started."""
+    return open_dbt(loaded).digest()
+
+
 def known_nodes(loaded: LoadedProject) -> tuple[DbtNode, ...]:
     """What was known of the dbt project when dbt last read it; dbt is neither installed nor started."""
     return open_dbt(loaded).known() if has_dbt(loaded) else ()

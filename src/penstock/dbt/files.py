@@ -81,7 +81,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return said
 
 
-def digest(project: ProjectFile, beside: Iterable[object], env: Mapping[str, str]) -> str:
+def files_digest(project: ProjectFile, beside: Iterable[object], env: Mapping[str, str]) -> str:
     """Changes whenever something does that decides what dbt makes of the project.
 
     Files count by their bytes, large ones by size and time; `beside` is what counts beside them. Variables

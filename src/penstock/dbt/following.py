@@ -157,7 +157,7 @@ class Follower:
         where = f"{self._folder}/{node.path}" if self._folder else node.path
         failing = self._failing(node)
         if failing:
-            told = [test.name + (f" ({counted(test.rows, 'row')})" if test.rows else "") for test in failing]
+            told = [_told(test) for test in failing]
             return RefusedError(f"`{node.name}` does not pass its tests", where=where, found=", ".join(told))
         message = self._redact(str(ended.get("message") or "").strip()) or "dbt did not say why"
         said = "\n    ".join(line.strip() for line in message.splitlines())
@@ -180,6 +180,13 @@ def _test_result(test: DbtTest, result: Mapping[str, Any], redact: Callable[[str
     message = redact(str(result.get("message") or "").strip()) or None
     counted = int(rows) if rows is not None and said != "error" else None
     return TestResult(test.name, said, counted, message, test.column)
+
+
+def _told(test: TestResult) -> str:
+    """A failing test in a few words: how many rows, or why it could not run."""
+    if test.status == "error" and test.message:
+        return f"{test.name}: {' '.join(test.message.split())}"
+    return test.name + (f" ({counted(test.rows, 'row')})" if test.rows else "")
 
 
 def _rows(result: Mapping[str, Any]) -> int | None:

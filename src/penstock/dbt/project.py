@@ -19,7 +19,7 @@ from typing import Any
 
 from penstock.dbt.artifacts import SourceFreshness, freshness_of
 from penstock.dbt.environment import find_dbt
-from penstock.dbt.files import PACKAGE_FILES, ProjectFile, digest, read_yaml
+from penstock.dbt.files import PACKAGE_FILES, ProjectFile, files_digest, read_yaml
 from penstock.dbt.following import Follower, chosen_nodes
 from penstock.dbt.manifest import Home, nodes_of, with_sql
 from penstock.dbt.nodes import DbtNode, from_document, stages, to_document
@@ -57,7 +57,16 @@ _VARIABLES = frozenset(
 )
 # a run must not ask the network who uses it, nor colour what is read by a program
 _QUIET = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1"}
-_JSON = ("--log-format", "json", "--log-level", "debug", "--no-use-colors", "--no-quiet")
+_JSON = (
+    "--log-format",
+    "json",
+    "--log-format-file",
+    "text",
+    "--log-level",
+    "debug",
+    "--no-use-colors",
+    "--no-quiet",
+)
 
 
 @dataclass(frozen=True)
@@ -101,13 +110,13 @@ class DbtProject:
 
         Raises: RefusedError with dbt's words for a project that it cannot read; as `find_dbt`.
         """
-        wanted = self._digest()
+        wanted = self.digest()
         kept = self._kept()
         if kept is not None and kept[0] == wanted:
             return kept[1]
         with self._turn():
             self.install_packages()
-            wanted = self._digest()  # packages are part of it
+            wanted = self.digest()  # packages are part of it
             self._call("parse")
             return self._keep(wanted)
 
@@ -119,7 +128,7 @@ class DbtProject:
     def fresh(self) -> bool:
         """Whether `nodes` would answer without starting dbt."""
         kept = self._kept()
-        return kept is not None and kept[0] == self._digest()
+        return kept is not None and kept[0] == self.digest()
 
     # ------------------------------------------------------------------------------ what it does
 
@@ -136,7 +145,7 @@ class DbtProject:
         rounds = stages(wanted)
         follower = Follower(wanted, observe, self.setup.redact, self.shown)
         with self._turn():
-            now = self._digest()
+            now = self.digest()
             for number, part in enumerate(rounds, 1):
                 words = ["--full-refresh"] if full else []
                 if number < len(rounds):  # tests of what comes later are for later
@@ -308,7 +317,8 @@ class DbtProject:
         said = [setup.variables, project, setup.target, setup.output.adapter, setup.output.schema]
         return json.dumps(said, sort_keys=True, default=str)
 
-    def _digest(self) -> str:
+    def digest(self) -> str:
+        """Changes with everything that decides what dbt makes of the project. dbt is not started."""
         setup = self.setup
         own = setup.profiles / FILE if setup.profiles else None
         beside = [
@@ -319,7 +329,7 @@ class DbtProject:
             setup.adapter,
             setup.output.settings if own is None else own.read_text("utf-8"),
         ]
-        return digest(setup.file, beside, {**os.environ, **setup.env})
+        return files_digest(setup.file, beside, {**os.environ, **setup.env})
 
     def _kept(self) -> tuple[str, tuple[DbtNode, ...]] | None:
         try:
