@@ -12,7 +12,7 @@ from scripted import Outcome
 from penstock.version import __version__
 
 COMMANDS = [
-    "", "init", "generate", "check", "plan", "run", "build", "status", "show", "rebuild", "drop",
+    "", "init", "generate", "check", "plan", "run", "build", "status", "show", "docs", "rebuild", "drop",
     "quarantine", "schema", "schema export", "schema import", "schema history", "schema diff", "schema align",
     "quarantine list", "quarantine show", "quarantine export", "quarantine replay",
     "add", "install", "remove", "config", "select", "invoke", "adopt", "state", "job", "schedule",
