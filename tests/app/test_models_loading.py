@@ -209,6 +209,25 @@ def test_the_version_of_a_python_model_is_its_file(shop: Shop) -> None:
     assert shop.models()["m"].model.version != before
 
 
+def test_the_version_changes_with_what_the_file_imports(shop: Shop) -> None:
+    shop.write("marts/m.py", "import penstock as ps\nfrom lib.rates import RATE\n@ps.model\ndef m(a): ...\n")
+    shop.write("lib/__init__.py", "")
+    shop.write("lib/rates.py", "import deep\nimport os\nRATE = 1")
+    shop.write("deep.py", "import lib.rates\nX = 1")
+    shop.write("other.py", "X = 1")
+    versions = [shop.models()["m"].model.version]
+    for path, text in (
+        ("other.py", "X = 2"),
+        ("lib/rates.py", "import deep\nRATE = 2"),
+        ("deep.py", "X = 2"),
+    ):
+        shop.write(path, text)
+        versions.append(shop.models()["m"].model.version)
+    assert versions[0] == versions[1]
+    assert len(set(versions)) == 3
+    assert versions[-1] == shop.models()["m"].model.version
+
+
 # ---------------------------------------------------------------------------------------- faults
 
 

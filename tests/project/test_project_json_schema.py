@@ -35,6 +35,12 @@ GOOD = [
     ),
     "name: shop\ndestination: duckdb:///w.duckdb\nenvironments:\n  dev:\n  prod:\n"
     "    destination: {type: duckdb, path: x, memory_limit: 1GB}\n    layers: {land: s3://x}\n",
+    "name: shop\nmodels: models/\n",
+    "name: shop\nmodels: {dbt: warehouse}\nenvironments: {prod: {models: {dbt: {target: prod, path: w}}}}\n",
+    "name: shop\nmodels: {path: m, materialized: '${KIND:-view}', unique_key: id, freshness: 1h}\n",
+    pipelines(
+        "  a: {source: {type: land}, owners: me, tags: [a], meta: {x: {y: 1}}, freshness: {fail_after: 2d}}"
+    ),
     pipelines("  a: {source: {type: land}}\nenvironments: {prod: {pipelines: {a: {schedule: '@daily'}}}}\n"),
 ]
 BAD = [
@@ -46,6 +52,11 @@ BAD = [
     "name: shop\ndestination: {type: duckdb}",
     "name: shop\ndestination: {type: duckdb, path: x, threads: many}",
     "name: shop\nroot: x",
+    "name: shop\nmodels: {pathh: x}",
+    "name: shop\nmodels: {materialized: ephemeral}",
+    "name: shop\nmodels: {csv: {delimiter: x}}",
+    "name: shop\nmodels: {dbt: {}}",
+    pipelines("  a: {source: {type: land}, freshness: {warn_after: 1h}}"),
     "name: shop\nenvironments: {prod: {layer: {land: x}}}",
     pipelines("  a: {source: {path: x}}"),
     pipelines("  a: {source: {type: filesystem}}"),

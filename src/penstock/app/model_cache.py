@@ -22,7 +22,15 @@ from penstock.version import __version__
 # Any throughout: JSON, and words as a file holds them
 
 _READERS = ("sql.py", "relations.py", "tokens.py")
-_KINDS = {"words": dict, "sql": str, "reads": list, "digest": str, "tool": str, "outside": list}
+_KINDS = {
+    "words": dict,
+    "sql": str,
+    "reads": list,
+    "digest": str,
+    "tool": str,
+    "outside": list,
+    "imports": list,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +38,8 @@ class Taken:
     """What is known of a model's file: its words, its query, and what it reads.
 
     `digest` changes with whatever decides the query's rows, `outside` is what else they depend on. `tool` is
-    `sql` or `python`, or empty for a Python file without a model.
+    `sql` or `python`, or empty for a Python file without a model. `imports` are the modules that a Python
+    file may import.
     """
 
     tool: str
@@ -39,6 +48,7 @@ class Taken:
     reads: tuple[str, ...] = ()
     digest: str = ""
     outside: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
 
 
 class ModelCache:
@@ -60,7 +70,7 @@ class ModelCache:
         if not isinstance(said, dict) or any(type(said.get(k)) is not kind for k, kind in _KINDS.items()):
             return None
         self._used[key] = said
-        lists = {k: tuple(map(str, said[k])) for k in ("reads", "outside")}
+        lists = {k: tuple(map(str, said[k])) for k in ("reads", "outside", "imports")}
         return Taken(tool=said["tool"], words=said["words"], sql=said["sql"], digest=said["digest"], **lists)
 
     def put(self, key: str, taken: Taken) -> None:

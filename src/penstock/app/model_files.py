@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pydantic_core import PydanticCustomError
@@ -49,6 +49,18 @@ def files_below(folder: Path) -> Iterator[Path]:
             yield from files_below(path)
         elif path.suffix in TOOLS:
             yield path
+
+
+def modules_of(path: Path, imports: Iterable[str], folder: Path) -> Iterator[Path]:
+    """The files in the folder of models that a Python file in it imports."""
+    for name in imports:
+        steps = name.split(".")
+        for place in dict.fromkeys((path.parent, folder)):
+            for depth in range(1, len(steps) + 1):
+                module = place.joinpath(*steps[:depth])
+                yield from (
+                    f for f in (module.with_name(f"{module.name}.py"), module / "__init__.py") if f.is_file()
+                )
 
 
 def name_of(path: Path, name: str) -> str:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from penstock.app.files import metadata_texts, read_text
 from penstock.app.model_cache import ModelCache, Taken
 from penstock.app.model_faults import same_names, wrong_conditions, wrong_order
-from penstock.app.model_files import files_below, folder_of, function_of, name_of, shown
+from penstock.app.model_files import files_below, folder_of, function_of, modules_of, name_of, shown
 from penstock.errors import ProjectError
 from penstock.models.function import ModelFunction
 from penstock.models.model import Materialization, Model
@@ -24,7 +24,7 @@ from penstock.project.metadata import read_table
 from penstock.project.models import TWINS, ModelSpec
 from penstock.project.nodes import Node, Position, grow, overlay
 from penstock.project.positions import Positions
-from penstock.project.python_model import python_model
+from penstock.project.python_model import imported, python_model
 from penstock.project.tables import Where, table_of
 from penstock.registry import DIALECTS
 from penstock.schema.disposition import Disposition
@@ -138,16 +138,21 @@ class _Reading:
         name = shown(path, self.root)
         try:
             text = read_text(path, name)
-            key = self.cache.key(name, text)
-            taken = self.cache.get(key)
-            if taken is None:
-                taken, lasting = self.take(path, name, text)
-                if lasting:
-                    self.cache.put(key, taken)
+            taken = self.taken(path, name, text)
             return self.made(path, name, text, taken) if taken.tool else None
         except ProjectError as wrong:
             self.faults.append(wrong)
             return None
+
+    def taken(self, path: Path, name: str, text: str) -> Taken:
+        """What a file says, remembered or found out."""
+        key = self.cache.key(name, text)
+        known = self.cache.get(key)
+        if known is None:
+            known, lasting = self.take(path, name, text)
+            if lasting:
+                self.cache.put(key, known)
+        return known
 
     def take(self, path: Path, name: str, text: str) -> tuple[Taken, bool]:
         """What a file says, and whether its text alone tells it."""
@@ -157,15 +162,29 @@ class _Reading:
             head = front_matter(text, name)
             query = analyse(head.body, self.dialect, name)
             return Taken("sql", head.words.plain(), query.sql, query.reads, query.digest, query.outside), True
-        found = python_model(text, name)
+        found, imports = python_model(text, name), imported(text, name)
         if found is None:
-            return Taken(""), True
+            return Taken("", imports=imports), True
         digest = self.cache.key(name, text)
         if not found.dynamic:
-            return Taken("python", found.words.plain(), "", found.reads, digest), True
+            return Taken("python", found.words.plain(), "", found.reads, digest, imports=imports), True
         function = function_of(path, name, self.folder, self.root)
         said = {**found.words.plain(), **function.words}
-        return Taken("python", said, "", function.reads, digest), False
+        return Taken("python", said, "", function.reads, digest, imports=imports), False
+
+    def digest_of(self, path: Path, taken: Taken) -> str:
+        """What changes with a model's query, or with its code and all that this imports from the folder."""
+        parts = {path: taken.digest}
+        waiting = [(path, taken)]
+        while waiting:
+            file, said = waiting.pop()
+            for module in modules_of(file, said.imports, self.folder):
+                if module not in parts:
+                    name = shown(module, self.root)
+                    text = read_text(module, name)
+                    parts[module] = self.cache.key(name, text)
+                    waiting.append((module, self.taken(module, name, text)))
+        return taken.digest if len(parts) == 1 else "\n".join(sorted(parts.values()))
 
     def made(self, path: Path, name: str, text: str, taken: Taken) -> LoadedModel:
         """The model of what a file says. Raises: ProjectError telling everything that is wrong with it."""
@@ -195,7 +214,7 @@ class _Reading:
             sql=taken.sql,
             reads=tuple(dict.fromkeys((*taken.reads, *spec.depends_on))),
             materialized=spec.materialized,
-            version=version_of(spec, kept, taken.digest),
+            version=version_of(spec, kept, self.digest_of(path, taken)),
             tags=spec.tags,
             folder=path.parent.relative_to(self.folder).as_posix().removeprefix("."),
             outside=taken.outside,

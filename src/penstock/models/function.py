@@ -73,13 +73,15 @@ class ModelFunction:
 
 
 @overload
-def model(function: Callable[..., Any], /) -> ModelFunction: ...
+def model(function: Callable[..., Any], /) -> ModelFunction:
+    """As a decorator without words."""
 
 
 @overload
 def model(
     *, reads: Mapping[str, str] | None = None, **words: Any
-) -> Callable[[Callable[..., Any]], ModelFunction]: ...
+) -> Callable[[Callable[..., Any]], ModelFunction]:
+    """As a decorator with words."""
 
 
 def model(

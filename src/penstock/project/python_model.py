@@ -63,10 +63,7 @@ def python_model(text: str, file: str) -> PythonModel | None:
     """
     if DECORATOR not in text:
         return None
-    try:
-        module = ast.parse(text)
-    except SyntaxError as error:
-        raise ProjectError(f"this is not Python: {error.msg}", where=f"{file}:{error.lineno or 1}") from None
+    module = _parsed(text, file)
     names = _names(module)
     found = [(f, d) for f in module.body if isinstance(f, _Function) for d in _decorators(f, names)]
     if not found:
@@ -90,6 +87,27 @@ def python_model(text: str, file: str) -> PythonModel | None:
     relations = relations_of(list(_parameters(function, where)), {} if words.dynamic else reads, where)
     tree = Node(words.found, Position(file, decorator.lineno))
     return PythonModel(tree, tuple(dict.fromkeys(relations.values())), function.lineno, words.dynamic)
+
+
+def imported(text: str, file: str) -> tuple[str, ...]:
+    """The modules that a Python file may import, by their dotted names, each once.
+
+    `from a.b import c` may mean the module `a.b.c`. Raises: ProjectError for what is no Python.
+    """
+    found: list[str] = []
+    for node in ast.walk(_parsed(text, file)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(dict.fromkeys(found))
+
+
+def _parsed(text: str, file: str) -> ast.Module:
+    try:
+        return ast.parse(text)
+    except SyntaxError as error:
+        raise ProjectError(f"this is not Python: {error.msg}", where=f"{file}:{error.lineno or 1}") from None
 
 
 def _names(module: ast.Module) -> set[str]:
