@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks import measure, merge, peers
+from benchmarks import measure, merge, models, peers
 from benchmarks.cases import CASES, JOBS, NOT_RUN, Case
 from benchmarks.data import Data
 from benchmarks.report import Outcome, Setting, judge, render
@@ -54,6 +54,9 @@ def _ready(
         if job.target == "merge":
             commands.append(merge.command(job, WORK, data.rows))
             continue
+        if job.target == "models" and tool not in peers.PEERS:
+            commands.append(models.command(job, WORK, data.rows, None))
+            continue
         if tool in peers.PEERS:
             if skip == "all" or (skip == "slow" and job.once):
                 outcome.not_run = f"left out by --skip-peers {skip}"
@@ -68,6 +71,9 @@ def _ready(
             if tool not in installed:
                 outcome.not_run = versions[tool].removeprefix("not run: ")
                 continue
+        if job.target == "models":
+            commands.append(models.command(job, WORK, data.rows, installed[tool]))
+            continue
         source = data[job.data] if job.data else None
         commands.append(command(job, source, WORK / "runs" / name, installed.get(tool)))
     return commands, outcomes

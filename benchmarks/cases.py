@@ -76,6 +76,10 @@ JOBS = {
             for tool in tools
             for size, times in (("", "1"), ("-x10", "10"))
         ),
+        Job("penstock-models", target="models"),
+        Job("hand-models", target="models"),
+        Job("dbt-models", target="models", once=True),
+        Job("penstock-models-again", target="models", again=True, repeat=5),
         Job("python-start", repeat=5),
         Job("penstock-import", repeat=5),
         Job("penstock-help", repeat=5),
@@ -104,6 +108,8 @@ NOTES = {
     "live-singer": "a run with a live tap, discovery included, less the tap alone",
     "tap-singer": "a tap of the Singer SDK that reads 500,000 rows of SQLite, into a file",
     "penstock-flatten": "flattening alone; the process does two further depths, and joins all back",
+    "hand-models": "the same SQL in one DuckDB process, in an order that is known before",
+    "penstock-models-again": "`penstock run`, with nothing new to load and nothing to build",
     "sling-again": "over the parquet files",
 }
 
@@ -241,6 +247,15 @@ CASES = (
             Bar("penstock-upsert-x10", "cpu_s", 1.3, "duckdb-upsert-x10", beyond="penstock-fixed-x10"),
             Bar("penstock-scd2", "cpu_s", 2.0, "duckdb-scd2", beyond="penstock-fixed"),
             Bar("penstock-scd2-x10", "cpu_s", 2.0, "duckdb-scd2-x10", beyond="penstock-fixed-x10"),
+        ),
+    ),
+    Case(
+        "models",
+        "200 SQL models in layers, 60 views and 140 tables, over one DuckDB table",
+        ("penstock-models", "hand-models", "dbt-models", "penstock-models-again"),
+        (
+            Bar("penstock-models", "wall_s", 1.0, beyond="hand-models"),
+            Bar("penstock-models-again", "wall_s", 1.0),
         ),
     ),
     Case(

@@ -67,6 +67,10 @@ def _finish_dlt(_root: Path, _home: Path) -> Mapping[str, str]:
     return {"RUNTIME__DLTHUB_TELEMETRY": "false"}
 
 
+def _finish_dbt(_root: Path, _home: Path) -> Mapping[str, str]:
+    return {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
+
+
 def _finish_sling(root: Path, home: Path) -> Mapping[str, str]:
     """sling drives a DuckDB CLI and its extensions, which it would download; give it packaged ones."""
     site = next((root / "lib").glob("python*/site-packages"))
@@ -94,6 +98,7 @@ PEERS = {
     peer.name: peer
     for peer in (
         Peer("dlt", ("dlt[duckdb]==1.31.*", "duckdb", "pyarrow"), _finish_dlt),
+        Peer("dbt", ("dbt-core==1.11.*", "dbt-duckdb==1.10.*", "duckdb==1.4.*"), _finish_dbt),
         Peer("ingestr", ("ingestr==1.1.1",), _finish_ingestr, f"libduckdb {DUCKDB_NODE_VERSION}"),
         Peer(
             "sling",
