@@ -79,7 +79,7 @@ class _Pipeline:
         """The nodes of a table, from its source to the warehouse."""
         spec = self.loaded.spec(self.name, name)
         table = self.loaded.table(self.name, name, hints.declared if hints else None)
-        promised = self.loaded.table(self.name, name)
+        promised = table if hints is None else self.loaded.table(self.name, name)
         disposition = self.loaded.disposition(self.name, name, hints)
         source, land, raw, warehouse = self.path(table, (self.spec, spec), f"{self.dataset}/{quote(name)}")
         yield replace(source, table=Table(name, description=table.description))

@@ -51,7 +51,7 @@ def pipeline_assets(reading: Reading, pipeline: str) -> AssetsDefinition:
 
     @multi_asset(
         name=f"run_{identifier(pipeline)}",
-        specs=[reading.specs[n.key].replace_attributes(partitions_def=days) for n in nodes],
+        specs=[_parted(reading.specs[n.key], days) for n in nodes],
         check_specs=reading.check_specs(nodes),
         can_subset=True,
         partitions_def=days,
@@ -118,6 +118,10 @@ def days_of(reading: Reading, nodes: Sequence[Node], what: str) -> PartitionsDef
             expected="a table with a cursor that follows a scheduler (`allow_external_schedulers`)",
         )
     return next(iter(found), None)
+
+
+def _parted(spec: AssetSpec, days: PartitionsDefinition | None) -> AssetSpec:
+    return spec if spec.partitions_def == days else spec.replace_attributes(partitions_def=days)
 
 
 def window_of(context: AssetExecutionContext) -> tuple[datetime, datetime]:

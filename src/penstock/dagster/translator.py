@@ -32,6 +32,8 @@ class PenstockTranslator:
     whose key is another follows by itself.
     """
 
+    _last: tuple[Table, TableSchema] | None = None
+
     def get_asset_spec(self, node: Node) -> AssetSpec:
         """The asset of a node: its key, what it reads, and everything that people see of it."""
         where = ".".join(part for part in (node.pipeline, node.name) if part)
@@ -39,7 +41,7 @@ class PenstockTranslator:
             key=asset_key(node.key),
             deps=[asset_key(key) for key in node.reads],
             description=node.table.description,
-            metadata=dict(_metadata(node)),
+            metadata=dict(_metadata(node, self._schema(node.table))),
             group_name=identifier(node.group or node.pipeline or "models"),
             code_version=node.version or None,
             owners=[_owner(owner) for owner in node.owners],
@@ -49,6 +51,12 @@ class PenstockTranslator:
             freshness_policy=freshness_of(node.meta, where) or _freshness(node),
             automation_condition=None if node.layer is Layer.SOURCE else automation_of(node.meta, where),
         )
+
+    def _schema(self, table: Table) -> TableSchema:
+        """The columns of a table; its layers follow each other and promise the same, so once is enough."""
+        if self._last is None or self._last[0] is not table:
+            self._last = (table, table_schema(table))
+        return self._last[1]
 
 
 def table_schema(table: Table) -> TableSchema:
@@ -82,10 +90,10 @@ def _constraints(column: Column) -> Iterator[str]:
         yield f"in {column.foreign_key.table} ({', '.join(column.foreign_key.columns)})"
 
 
-def _metadata(node: Node) -> Iterator[tuple[str, Any]]:  # Any: what Dagster takes as metadata
+def _metadata(node: Node, schema: TableSchema) -> Iterator[tuple[str, Any]]:  # Any: as Dagster takes it
     yield "penstock/layer", node.layer.value
     if node.table.columns:
-        yield "dagster/column_schema", table_schema(node.table)
+        yield "dagster/column_schema", schema
     if node.relation:
         yield "dagster/table_name", node.relation
     if node.place:
