@@ -9,5 +9,5 @@ from __future__ import annotations
 import sys
 
 if "pytest" in sys.modules:  # so that a failing check shows the values
-    modules = ("store", "destination", "destination_runs", "dispositions", "loads")
+    modules = ("store", "destination", "destination_runs", "dispositions", "loads", "builder")
     sys.modules["pytest"].register_assert_rewrite(*(f"penstock.testing.{name}" for name in modules))
