@@ -94,7 +94,7 @@ def serve() -> None:
 def _warm() -> None:
     import penstock
 
-    skipped = ("penstock.__main__", "penstock.testing.")
+    skipped = ("penstock.__main__", "penstock.testing.", "penstock.dagster")
     for module in pkgutil.walk_packages(penstock.__path__, "penstock."):
         if not module.name.startswith(skipped):
             importlib.import_module(module.name)
