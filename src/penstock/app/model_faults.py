@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from penstock.app.conditions import wrong_conditions, wrong_query
 from penstock.errors import ProjectError
 from penstock.project.loaded import LoadedProject
 from penstock.project.tables import destination_of, tables_of
@@ -46,18 +47,11 @@ def _tables_beside(loaded: LoadedProject) -> Mapping[str, str]:
     }
 
 
-def wrong_conditions(model: LoadedModel) -> Iterator[ProjectError]:
-    """SQL conditions of a model that are not SQL."""
-    asked = [
-        (("gate", "expectations", n, "constraint"), f"the expectation `{e.name}`", e.constraint)
-        for n, e in enumerate(model.spec.gate.expectations)
-    ]
-    for keys, what, condition in asked:
-        from penstock.gate.judge import fault_in
-
-        if (fault := fault_in(condition)) is not None:
-            what = f"{what} is not a SQL condition: {fault}"
-            yield ProjectError(what, where=model.where(keys), found=condition)
+def wrong_sql(model: LoadedModel) -> Iterator[ProjectError]:
+    """What the engine has against the syntax of a model's query, or of its conditions."""
+    yield from wrong_conditions(model.spec, model.where)
+    if model.model.tool == "sql" and (fault := wrong_query(model.model.sql, model.model.path)):
+        yield fault
 
 
 def wrong_order(models: Sequence[LoadedModel]) -> list[ProjectError]:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from penstock.app.files import metadata_texts, read_text
 from penstock.app.model_cache import ModelCache, Taken
-from penstock.app.model_faults import same_names, wrong_conditions, wrong_order
+from penstock.app.model_faults import same_names, wrong_order, wrong_sql
 from penstock.app.model_files import files_below, folder_of, function_of, modules_of, name_of, shown
 from penstock.errors import ProjectError
 from penstock.models.function import ModelFunction
@@ -101,7 +101,7 @@ def check_models(loaded: LoadedProject) -> list[ProjectError]:
         models = load_models(loaded, dialect_of(loaded))
     except ProjectError as wrong:
         return flatten([wrong])
-    return [fault for model in models for fault in wrong_conditions(model)] + wrong_order(models)
+    return [fault for model in models for fault in wrong_sql(model)] + wrong_order(models)
 
 
 # ------------------------------------------------------------------------------------ reading

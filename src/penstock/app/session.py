@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from penstock.app.aside import Aside
+from penstock.app.conditions import wrong_conditions
 from penstock.app.files import load_project
 from penstock.app.opened import MODELS, unheard
 from penstock.app.retrying import retried
@@ -19,7 +20,6 @@ from penstock.errors import ProjectError, RefusedError, UsageError
 from penstock.gate.rules import identifier
 from penstock.ledger import Facts, Refresh, RunRecord
 from penstock.project.maker import MakerSpec
-from penstock.project.promise import TableSpec
 from penstock.project.singer_target import SingerTargetSpec
 from penstock.project.tables import destination_of, tables_of
 from penstock.report.facts import (
@@ -59,21 +59,10 @@ class Session(Stating, Aside):
 
         Raises: ProjectError telling everything that is wrong, with lines.
         """
-        faults = []
+        faults: list[ProjectError] = []
         for name, pipeline in self.project.pipelines.items():
             for table, spec in pipeline.tables.items():
-                for keys, what, condition in _conditions(spec):
-                    from penstock.gate.judge import fault_in
-
-                    if (fault := fault_in(condition)) is None:
-                        continue
-                    faults.append(
-                        ProjectError(
-                            f"{what} is not a SQL condition: {fault}",
-                            where=self.loaded.where_of(("pipelines", name, "tables", table, *keys)),
-                            found=condition,
-                        )
-                    )
+                faults += wrong_conditions(spec, self.loaded.below(name, table))
         if self._has_models:
             from penstock.app.models import check_models
 
@@ -372,17 +361,6 @@ class Session(Stating, Aside):
         pipeline = self._home_of(table)
         with self._flow(pipeline, unheard) as flow:
             return versions_of(flow.destination, pipeline, table.removeprefix(f"{pipeline}."))
-
-
-def _conditions(spec: TableSpec) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
-    """The SQL conditions that a project states of a table: where, what each is, and its text."""
-    for number, expected in enumerate(spec.gate.expectations):
-        keys = ("gate", "expectations", number, "constraint")
-        yield keys, f"the expectation `{expected.name}`", expected.constraint
-    for word in ("source_filter", "destination_scope"):
-        condition = getattr(spec, word)
-        if condition is not None:
-            yield (word,), f"`{word}`", condition
 
 
 def _failure(runs: Sequence[RunRecord]) -> str | None:
