@@ -141,7 +141,9 @@ def test_the_job_makes_everything_with_a_preview_and_a_chart(project: Path, defs
     assert plot is not None
     drawn = ElementTree.fromstring(base64.b64decode(plot[1]))
     texts = [text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
-    assert texts[::2] == [str(counted[kind]) for kind in words]
+    assert texts == [f"{kind.replace('_', ' ')}: {counted[kind]}" for kind in words]
+    widths = [int(bar.attrib["width"]) for bar in drawn.iter("{http://www.w3.org/2000/svg}rect")]
+    assert sorted(widths) == [widths[list(words).index(k)] for k in sorted(words, key=counted.__getitem__)]
 
 
 def test_the_schedule_is_on_at_midnight(defs: Any) -> None:
