@@ -334,8 +334,7 @@ class _Decision:
 
     def from_outside(self, model: Model, last: Built) -> tuple[Cause, str] | None:
         """Reasons that are not in the tables: the clock, files."""
-        behind = (i.name.casefold() for i in self.inputs(model))
-        for each in (model, *(self.views[name] for name in behind if name in self.views)):
+        for each in (model, *self.views_behind(model)):
             if each.outside:
                 through = "" if each is model else f" in the view `{each.name}`"
                 return Cause.UNKNOWN, f"`{each.outside[0]}`{through} may give something else each time"
@@ -364,8 +363,23 @@ class _Decision:
             if then.get(name.casefold()) != version:
                 verb = "built" if name.casefold() in self.models else "loaded"
                 return Cause.INPUT, f"`{name}` was {verb} since{through}"
-        gone = sorted(then.keys() - {i.name.casefold() for i in inputs})
-        return (Cause.INPUT, f"`{gone[0]}`, which it read, is gone") if gone else None
+        if gone := sorted(then.keys() - {i.name.casefold() for i in inputs}):
+            return Cause.INPUT, f"`{gone[0]}`, which it read, is gone"
+        return self.from_elsewhere(model)
+
+    def from_elsewhere(self, model: Model) -> tuple[Cause, str] | None:
+        """Reads that the destination does not tell of, such as tables of another schema or database."""
+        for each in (model, *self.views_behind(model)):
+            for read in each.reads:
+                if read.casefold() not in self.versions and read.casefold() not in self.models:
+                    what = f"`{read}` is not among the tables here, so nobody knows whether it changed"
+                    return Cause.UNKNOWN, what
+        return None
+
+    def views_behind(self, model: Model) -> tuple[Model, ...]:
+        """The views that a model reads, and those that they read."""
+        names = (i.name.casefold() for i in self.inputs(model))
+        return tuple(self.views[name] for name in names if name in self.views)
 
     def inputs(self, model: Model) -> tuple[Input, ...]:
         """What the model depends on, models as they spell themselves."""

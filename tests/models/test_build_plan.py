@@ -165,6 +165,15 @@ def test_what_is_not_penstocks_may_have_changed(warehouse: Warehouse) -> None:
     assert built(warehouse.plan(models)) == []
 
 
+def test_what_is_not_told_of_may_have_changed(warehouse: Warehouse) -> None:
+    models = [*CHAIN, model("y", "other.t", "crm"), model("v", "db.t", kind=VIEW), model("z", "v")]
+    warehouse.build(models)
+    assert whys(warehouse.plan(models)) == {
+        "y": "`other.t` is not among the tables here, so nobody knows whether it changed",
+        "z": "`db.t` is not among the tables here, so nobody knows whether it changed",
+    }
+
+
 def test_files_and_clocks_may_have_changed(warehouse: Warehouse) -> None:
     models = [model("now", outside=("read_csv", "now")), model("behind", "v"), model("v", kind=VIEW)]
     models[2] = replace(models[2], outside=("today",))

@@ -65,12 +65,18 @@ def test_a_semicolon_at_the_end_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("database", "reads"), [(None, ("wh.orders", "x")), ("WH", ("orders", "x"))], ids=["unknown", "known"]
+    ("database", "reads"),
+    [
+        (None, ("wh.orders", "x", "y")),
+        ("WH", ("orders", "x", "y")),
+        ("other", ("wh.orders", "wh.main.x", "y")),
+    ],
+    ids=["unknown", "known", "another"],
 )
 def test_the_name_of_the_database_itself_is_no_part_of_a_relation(
     database: str | None, reads: tuple[str, ...]
 ) -> None:
-    assert look("from wh.orders, wh.main.x", database=database).reads == reads
+    assert look("from wh.orders, wh.main.x, main.y", database=database).reads == reads
 
 
 def test_a_relation_is_named_once_however_it_is_spelt() -> None:

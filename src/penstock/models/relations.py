@@ -236,9 +236,16 @@ class _Walk:
         elif _SYSTEM.intersection(folded[:-1]):
             self.found.outside.append(".".join(parts))
             return
-        elif folded[-2] == _DEFAULT_SCHEMA or (len(parts) == 2 and folded[0] == self.database):
+        elif self.is_here(folded[:-1]):
             parts = parts[-1:]
         self.found.reads.append(Read(".".join(parts), at))
+
+    def is_here(self, before: list[str]) -> bool:
+        """Whether what stands before a relation's name is the destination itself."""
+        *database, schema = before
+        if not database:
+            return schema in (_DEFAULT_SCHEMA, self.database)
+        return schema == _DEFAULT_SCHEMA and self.database in ("", database[-1])
 
     def with_clause(self, at: int, end: int, scope: frozenset[str]) -> tuple[int, frozenset[str]]:
         """Walk the CTEs; returns where the query proper begins and the names that it sees."""
