@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster_runs import defs_of
+from dagster_runs import defs_of, models
 
 from bed import Bed
 from penstock.dagster import definitions
@@ -37,6 +37,8 @@ def bed_of(root: Path, meta: dict[str, object]) -> Bed:
 
 def test_a_range_of_days_is_one_run_over_that_time(tmp_path: Path) -> None:
     bed = bed_of(tmp_path, DAYS)
+    bed.project["models"] = "models/"
+    models(tmp_path, newest="SELECT max(id) AS id FROM ships")
     job = defs_of(bed).resolve_job_def("p")
     tags = {
         "dagster/asset_partition_range_start": "2026-01-03",
@@ -49,11 +51,12 @@ def test_a_range_of_days_is_one_run_over_that_time(tmp_path: Path) -> None:
         assert bed.values("id", "ships") == [3, 4, 5]
         assert job.execute_in_process(instance=instance, partition_key="2026-01-01").success
     assert bed.values("id", "ships") == [1, 3, 4, 5]
+    assert bed.values("id", "newest") == [5], "models that are made from it are built in the same job"
 
 
 def test_a_backfill_is_one_run(tmp_path: Path) -> None:
     defs = defs_of(bed_of(tmp_path, DAYS))
-    assets = next(a for a in defs.resolve_asset_graph().assets_defs if a.op.name == "run_p")
+    assets = next(a for a in defs.resolve_asset_graph().assets_defs if a.is_executable)
     assert assets.backfill_policy == dg.BackfillPolicy.single_run()
     assert assets.partitions_def.get_partition_keys(datetime(2026, 1, 4, tzinfo=UTC)) == [
         "2026-01-01", "2026-01-02", "2026-01-03",

@@ -28,7 +28,8 @@ from penstock.errors import ProjectError, suggest
 KEY = "dagster"
 _CONDITION, _CONFIG = "automation_condition", "automation_condition_config"
 _FRESHNESS = "freshness_lower_bound_delta_seconds"
-_WORDS = (_CONDITION, _CONFIG, _FRESHNESS, "kinds", "partitions", "start", "sensor")
+_DEADLINE = "freshness_cron"
+_WORDS = (_CONDITION, _CONFIG, _FRESHNESS, _DEADLINE, "kinds", "partitions", "start", "sensor")
 _ON_TICKS = ("on_schedule", "on_cron_no_deps", "on_cron")
 _PLAIN = ("eager", "any_deps_updated", "on_missing", "missing_or_changed", "manual")
 
@@ -85,12 +86,16 @@ def automation_of(meta: Mapping[str, Any], where: str) -> AutomationCondition[An
 
 
 def freshness_of(meta: Mapping[str, Any], where: str) -> FreshnessPolicy | None:
-    """How old the asset may be; None: not said. Raises: ProjectError for what is no number of seconds."""
-    seconds = said(meta, where).get(_FRESHNESS)
-    if seconds is None:
+    """How old the asset may be, at any time or at the ticks of `freshness_cron`; None: not said.
+
+    Raises: ProjectError for what is no number of seconds, and no schedule for it.
+    """
+    asked = said(meta, where)
+    seconds, deadline = asked.get(_FRESHNESS), asked.get(_DEADLINE)
+    if seconds is None and deadline is None:
         return None
     try:
-        window = timedelta(seconds=float(seconds))
+        window = timedelta(seconds=float(seconds or 0))
     except (TypeError, ValueError, OverflowError):
         window = timedelta()
     if window < timedelta(seconds=60):  # Dagster refuses less
@@ -100,7 +105,17 @@ def freshness_of(meta: Mapping[str, Any], where: str) -> FreshnessPolicy | None:
             found=repr(seconds),
             expected="seconds, 60 or more, such as 108000",
         )
-    return FreshnessPolicy.time_window(fail_window=window)
+    if deadline is None:
+        return FreshnessPolicy.time_window(fail_window=window)
+    try:
+        return FreshnessPolicy.cron(deadline_cron=str(deadline), lower_bound_delta=window)
+    except CheckError as error:
+        raise ProjectError(
+            f"`{_DEADLINE}` is no schedule for `{_FRESHNESS}`",
+            where=where,
+            found=repr(deadline),
+            expected="five cron fields in UTC, whose ticks are no closer than those seconds",
+        ) from error
 
 
 def kinds_of(meta: Mapping[str, Any], where: str) -> frozenset[str]:

@@ -48,7 +48,7 @@ class PenstockTranslator:
             tags={tag(text): "" for text in node.tags},
             kinds=set(_kinds(node)) | kinds_of(node.meta, where),
             partitions_def=None if node.layer is Layer.SOURCE else partitions_of(node.meta, where),
-            freshness_policy=freshness_of(node.meta, where) or _freshness(node),
+            freshness_policy=_freshness(node, where),
             automation_condition=None if node.layer is Layer.SOURCE else automation_of(node.meta, where),
         )
 
@@ -121,7 +121,12 @@ def _owner(owner: str) -> str:
     return owner if "@" in owner or owner.startswith("team:") else f"team:{tag(owner)}"
 
 
-def _freshness(node: Node) -> FreshnessPolicy | None:
+def _freshness(node: Node, where: str) -> FreshnessPolicy | None:
+    """How old a node may be; sources are not made here, and raw history is what land was."""
+    if node.layer in (Layer.SOURCE, Layer.RAW_HIST):
+        return None
+    if (said := freshness_of(node.meta, where)) is not None:
+        return said
     if node.freshness is None:
         return None
     fail_s = max(node.freshness.fail_after_s, _SHORTEST_S)
