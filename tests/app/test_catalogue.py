@@ -134,6 +134,22 @@ pipelines:
     assert rules == {"t": ["a, b.unique"], "u": []}
 
 
+def test_a_pipeline_that_reads_the_files_of_another(tmp_path: Path) -> None:
+    text = """\
+pipelines:
+  last: {source: {type: filesystem, path: out, glob: "t/**/*.parquet"}, tables: {v: }}
+  next: {source: {type: filesystem, path: data/raw_hist/first, tables: {u: "t/**/*.jsonl"}}}
+  first: {source: {type: land}, tables: {t: , s: }, destination: {parquet: out}}
+"""
+    found = catalogue(tmp_path, text)
+    assert [n.name for n in found.of(Layer.LAND)] == ["t", "s", "v", "u"]
+    sources = {n.name: n.reads for n in found.of(Layer.SOURCE)}
+    assert sources == {
+        "t": (), "s": (), "u": ((Layer.RAW_HIST, "first", "t"),), "v": ((Layer.WAREHOUSE, "first", "t"),),
+    }  # fmt: skip
+    assert found.node((Layer.WAREHOUSE, "first", "t")).place == f"{tmp_path}/out/t"
+
+
 # --------------------------------------------------------------------------------------- models
 
 MODELS = {

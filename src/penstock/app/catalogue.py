@@ -6,30 +6,28 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from penstock.app.dbt_catalogue import dbt_nodes
-from penstock.app.models import LoadedModel, dialect_of, load_models
+from penstock.app.model_nodes import model_nodes
 from penstock.app.node_checks import file_checks, row_checks
+from penstock.app.node_labels import labelled
 from penstock.app.source_tables import known_tables
-from penstock.catalogue import Catalogue, Freshness, Key, Layer, Node
+from penstock.catalogue import Catalogue, Key, Layer, Node
 from penstock.layers import quote
-from penstock.models.graph import order
-from penstock.project import words
-from penstock.project.labels import FreshnessSpec, Labels
+from penstock.project.labels import Labels
 from penstock.project.loaded import LoadedProject
-from penstock.project.order import order_pipelines
-from penstock.project.places import absolute, join
+from penstock.project.order import feeds, order_pipelines, table_folder
+from penstock.project.places import absolute, join, overlap
 from penstock.project.rest import RestApiSpec
 from penstock.project.singer import SingerSpec
 from penstock.project.sources import FilesystemSpec, RefSpec
-from penstock.project.spec import DuckDBSpec, PipelineSpec
+from penstock.project.spec import ParquetSpec, PipelineSpec
 from penstock.project.sql import SqlDatabaseSpec
 from penstock.project.tables import dataset_of, destination_of, globs_of
 from penstock.schema.hints import Hints
 from penstock.schema.table import Table
 
 FILES = "files"
-EXTERNAL = "external"
-"""The tools of layers that are files, and of relations that nothing in the project makes."""
+PARQUET = "parquet"
+"""The tools of layers that are files, and of a warehouse of files."""
 _LOGIN = re.compile(r"(?<=//)[^@/]*@")
 
 
@@ -46,12 +44,12 @@ def catalogue_of(loaded: LoadedProject) -> Catalogue:
         known = known_tables(loaded, name, pipeline)
         if not known.whole:
             incomplete.add(name)
-        reader = _Pipeline(loaded, name, pipeline)
+        reader = _Pipeline(loaded, name, pipeline, nodes)
         for table, said in known.tables.items():
             nodes += reader.nodes(table, said, known.intervals.get(table))
         if not known.tables:
             nodes += reader.unlisted()
-    nodes += _models(loaded, nodes)
+    nodes += model_nodes(loaded, nodes)
     schedules = {n: p.schedule for n, p in loaded.project.pipelines.items() if p.schedule is not None}
     return Catalogue(loaded.project.name, tuple(nodes), schedules, frozenset(incomplete))
 
@@ -63,17 +61,17 @@ _PATH = (Layer.SOURCE, Layer.LAND, Layer.RAW_HIST, Layer.WAREHOUSE)
 
 
 class _Pipeline:
-    """The nodes of one pipeline."""
+    """The nodes of one pipeline; `others` are those of the pipelines before it."""
 
-    def __init__(self, loaded: LoadedProject, name: str, spec: PipelineSpec) -> None:
+    def __init__(self, loaded: LoadedProject, name: str, spec: PipelineSpec, others: Sequence[Node]) -> None:
         self.loaded, self.name, self.spec = loaded, name, spec
         root, layers = loaded.project.root, loaded.project.layers
         self.dataset = dataset_of(name, spec)
         self.land = absolute(root, layers.land)
         self.raw_hist = absolute(root, layers.raw_hist)
         destination = destination_of(loaded.project, name)
-        self.destination = destination.type
-        self.warehouse = _shown(loaded, destination.path)
+        self.destination = destination
+        self.near = self.among(others)
 
     def nodes(self, name: str, hints: Hints | None, interval: str | None) -> Iterator[Node]:
         """The nodes of a table, from its source to the warehouse."""
@@ -82,7 +80,8 @@ class _Pipeline:
         promised = table if hints is None else self.loaded.table(self.name, name)
         disposition = self.loaded.disposition(self.name, name, hints)
         source, land, raw, warehouse = self.path(table, (self.spec, spec), f"{self.dataset}/{quote(name)}")
-        yield replace(source, table=Table(name, description=table.description))
+        empty = Table(name, description=table.description)
+        yield replace(source, table=empty, reads=self.fed_by(name))
         yield replace(land, checks=tuple(file_checks(spec)), partition=interval)
         yield replace(raw, partition=interval)
         checks = tuple(row_checks(spec, promised, disposition))
@@ -98,9 +97,9 @@ class _Pipeline:
         """A node in each layer, each reading the one before."""
         places = (
             self.source_of(table.name), _shown(self.loaded, join(self.land, folder)),
-            _shown(self.loaded, join(self.raw_hist, folder)), self.warehouse,
+            _shown(self.loaded, join(self.raw_hist, folder)), self.warehouse_of(table.name),
         )  # fmt: skip
-        tools = (self.spec.source.type, FILES, FILES, self.destination)
+        tools = (self.spec.source.type, FILES, FILES, self.destination.type)
         before: tuple[Key, ...] = ()
         for layer, tool, place in zip(_PATH, tools, places, strict=True):
             key = (layer, self.name, table.name)
@@ -109,6 +108,32 @@ class _Pipeline:
             )
             yield labelled(node, *said)
             before = (key,)
+
+    def fed_by(self, table: str) -> tuple[Key, ...]:
+        """The nodes of other pipelines whose files are among those that the source takes."""
+        if not self.near or not isinstance(self.spec.source, FilesystemSpec):
+            return ()
+        url, glob = (
+            absolute(self.loaded.project.root, self.spec.source.url),
+            globs_of(self.spec).get(table, ""),
+        )
+        endings = {Layer.WAREHOUSE: ".parquet"}
+        return tuple(
+            n.key for n in self.near if n.place and feeds(url, glob, n.place, endings.get(n.layer, ""))
+        )
+
+    def among(self, others: Sequence[Node]) -> Sequence[Node]:
+        """The nodes that are files in the places that the source looks at."""
+        if not isinstance(self.spec.source, FilesystemSpec):
+            return ()
+        url = absolute(self.loaded.project.root, self.spec.source.url)
+        return [n for n in others if n.tool in (FILES, PARQUET) and n.place and overlap(url, n.place)]
+
+    def warehouse_of(self, table: str) -> str:
+        """Where the rows of a table are kept."""
+        if isinstance(self.destination, ParquetSpec):
+            return _shown(self.loaded, table_folder(self.destination, self.loaded.project.root, table))
+        return _shown(self.loaded, self.destination.path)
 
     def source_of(self, table: str) -> str | None:
         """Where the rows of a table come from, without secrets."""
@@ -127,106 +152,7 @@ class _Pipeline:
         return _shown(self.loaded, join(self.land, self.dataset))
 
 
-def labelled(node: Node, *said: Labels) -> Node:
-    """A node with what is said of it for people and programs; what is said later wins, words add up."""
-    freshness = next((s.freshness for s in reversed(said) if s.freshness is not None), None)
-    kept = node.layer not in (Layer.SOURCE, Layer.RAW_HIST)
-    meta: dict[str, object] = {}
-    for one in said:
-        for program, words_ in one.meta.items():
-            before = meta.get(program)
-            if isinstance(before, dict) and isinstance(words_, dict):
-                words_ = {**before, **words_}
-            meta[program] = words_
-    return replace(
-        node,
-        group=next((s.group for s in reversed(said) if s.group is not None), None),
-        owners=next((s.owners for s in reversed(said) if s.owners), ()),
-        tags=tuple(dict.fromkeys(tag for s in said for tag in s.tags)),
-        freshness=_freshness(freshness) if freshness is not None and kept else None,
-        meta=meta,
-    )
-
-
-def _freshness(said: FreshnessSpec) -> Freshness:
-    warn_s = None if said.warn_after is None else words.seconds(said.warn_after)
-    return Freshness(words.seconds(said.fail_after), warn_s)
-
-
 def _shown(loaded: LoadedProject, place: str) -> str:
     """A path or URL as people may see it."""
     whole = absolute(loaded.project.root, place) if "://" not in place else place
     return loaded.redact(_LOGIN.sub("", whole))
-
-
-# ------------------------------------------------------------------------------------- models
-
-
-class _Relations:
-    """The node behind each relation of the warehouse in which models are built."""
-
-    def __init__(self, loaded: LoadedProject, nodes: Sequence[Node]) -> None:
-        project = loaded.project
-        home = project.destination
-        self.schema = home.schema_name.casefold() if isinstance(home, DuckDBSpec) else ""
-        here = [n for n in nodes if n.pipeline and destination_of(project, n.pipeline) == home]
-        loaded_to = [n for n in here if n.layer is Layer.WAREHOUSE]
-        self.keys = {n.relation.casefold(): n.key for n in loaded_to if n.relation}
-        unlisted = [n.key for n in loaded_to if n.unlisted]
-        self.rest = unlisted[0] if len(unlisted) == 1 else None
-        self.sources: dict[str, Node] = {}
-
-    def add(self, name: str) -> None:
-        """A model that is built there."""
-        self.keys[name.casefold()] = (Layer.MODEL, name)
-
-    def key(self, relation: str) -> Key:
-        """The node of a relation. One that nothing is known by is taken for a table of the pipeline whose
-        tables only a run tells, if there is a single one; else it is a source of its own."""
-        folded = relation.casefold()
-        schema, _, bare = folded.rpartition(".")
-        if folded in self.keys:
-            return self.keys[folded]
-        if schema and schema == self.schema and bare in self.keys:
-            return self.keys[bare]
-        if self.rest is not None and schema in ("", self.schema):
-            return self.rest
-        key = (Layer.SOURCE, relation)
-        if folded not in self.sources:
-            self.sources[folded] = Node(key, Layer.SOURCE, Table(relation), EXTERNAL, relation=relation)
-        return self.sources[folded].key
-
-
-def _models(loaded: LoadedProject, nodes: Sequence[Node]) -> list[Node]:
-    """The models in order, and before them the relations that nothing in the project makes."""
-    spec = loaded.project.models
-    if spec is None:
-        return []
-    own = {m.model.name: m for m in load_models(loaded, dialect_of(loaded))}
-    dbt = dbt_nodes(loaded)
-    relations = _Relations(loaded, nodes)
-    for name in (*own, *dbt):
-        relations.add(name)
-    made = []
-    for model in order([*(m.model for m in own.values()), *(model for model, _ in dbt.values())]):
-        reads = tuple(dict.fromkeys(relations.key(r) for r in model.reads))
-        node = _own_node(own[model.name]) if model.name in own else dbt[model.name][1]
-        made.append(replace(node, reads=tuple(key for key in reads if key != node.key)))
-    return [*relations.sources.values(), *made]
-
-
-def _own_node(loaded: LoadedModel) -> Node:
-    model, spec = loaded.model, loaded.spec
-    node = Node(
-        key=(Layer.MODEL, model.name),
-        layer=Layer.MODEL,
-        table=loaded.table,
-        tool=model.tool,
-        relation=model.name,
-        checks=tuple(row_checks(spec, loaded.table, loaded.disposition)),
-        materialized=model.materialized.value,
-        sql=model.sql.strip() or None,
-        version=model.version,
-        place=model.path,
-    )
-    return labelled(node, spec)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from pathlib import PurePath
 
 from penstock.errors import ProjectError
 from penstock.layers import quote
@@ -52,6 +53,21 @@ def order_pipelines(project: Project, *, where: Callable[[str], str] | None = No
     return ordered
 
 
+def feeds(url: str, glob: str, folder: str, ending: str = "") -> bool:
+    """Whether files below a folder may be among those that `glob` takes from `url`; both are absolute.
+
+    `ending` is how their names end (empty: any way).
+    """
+    return _meets(_Read(url, join(url, fixed(glob)), glob), _Written(folder, ending))
+
+
+def table_folder(destination: ParquetSpec, root: PurePath, table: str) -> str:
+    """The folder of a table's parquet files; that of all tables where the layout does not say it."""
+    place = absolute(root, destination.path)
+    folder, marked, _ = destination.layout.partition("{table}")
+    return join(place, folder + quote(table)) if marked and "{" not in folder else place
+
+
 def _circle(names: list[str], where: Callable[[str], str] | None) -> ProjectError:
     circle = list(reversed(names))
     if len(set(circle)) == 1:
@@ -87,10 +103,8 @@ def _writes(project: Project, name: str, pipeline: PipelineSpec) -> list[_Writte
     written = [_Written(join(absolute(project.root, layer), dataset)) for layer in layers]
     destination = destination_of(project, name)
     if isinstance(destination, ParquetSpec):
-        place = absolute(project.root, destination.path)
-        folder, marked, _ = destination.layout.partition("{table}")
-        tables = tables_of(pipeline) if marked and "{" not in folder else {}
-        places = [join(place, folder + quote(table)) for table in tables] or [place]
+        places = [table_folder(destination, project.root, table) for table in tables_of(pipeline)]
+        places = places or [absolute(project.root, destination.path)]
         written += [_Written(p, ".parquet") for p in places]
     return written
 
