@@ -44,7 +44,7 @@ def test_lines_come_at_most_every_few_seconds() -> None:
     assert said == [
         "p: land: 2 files, 2.00 kB",
         "p: land: 30 rows, 300 B so far",
-        "p: land: 50 rows, 500 B so far",
+        "p: land: 60 rows, 600 B so far",
         "p: land done in 1.5 s, 60 rows, 600 B",
     ]
     assert lines.keys(Phase.LAND, None) == lines.keys(Phase.LAND, "t") == ["k"]

@@ -83,8 +83,9 @@ class Lines:
         done = self._done.setdefault(event.phase, [0, 0])
         done[0] += event.rows
         done[1] += event.size_bytes
-        if self._now() - self._last >= self._every_s:
-            self._last = self._now()
+        now = self._now()
+        if now - self._last >= self._every_s:
+            self._last = now
             self._log(f"{event.pipeline}: {event.phase}: {_so_far(done)} so far")
 
     def _end(self, event: PhaseDone) -> None:
