@@ -32,6 +32,7 @@ class TestParquetOnDisk(BuilderSuite):
         return ParquetBuilder
 
 
+@pytest.mark.slow
 class TestParquetInABucket(BuilderSuite):
     gaps = GAPS
 

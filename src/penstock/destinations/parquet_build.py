@@ -1,7 +1,8 @@
 """One model in the making over parquet files: its query runs in a private DuckDB, its rows go through a load.
 
-Rows wait in a file of the scratch folder, so they are not held in memory. Queries of several models run at
-once; from `put` to `commit` one model has its turn, because each commit is the next one of the log.
+Rows wait in tables of that DuckDB, which spill to the scratch folder when they get large. Queries of
+several models run at once; from `put` to `commit` one model has its turn, because each commit is the next
+one of the log.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from penstock.destinations.engine import Limits, connect, explained
 from penstock.destinations.held_rows import HeldRows
 from penstock.destinations.parquet_log import BUILDS, Snapshot
 from penstock.destinations.parquet_models import model_build
-from penstock.destinations.parquet_query import relations, show_all, show_ledger
+from penstock.destinations.parquet_query import relations, show_ledger, show_tables
 from penstock.errors import BugError, RefusedError
 from penstock.ledger import Built, Commit, LedgerLoad
 from penstock.ports import PLACE, STAGED, Batches
@@ -43,7 +44,7 @@ _BATCH_ROWS = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """Where a model is built: `turn` is had by one build at a time, `folder` is this build's own."""
+    """Where a model is built: `turn` is had by one build at a time, `folder` is for this build to make."""
 
     destination: ParquetDestination
     turn: Lock
@@ -70,16 +71,17 @@ class ParquetBuild:
 
     @cached_property
     def _con(self) -> Any:  # Any: DuckDB's connection is untyped
-        """A private DuckDB that sees every table as it was at the first question."""
+        """A private DuckDB that sees tables as they were at the first question."""
         limits = Limits()
-        settings = limits.settings(self._folder / "spilled") | {"python_enable_replacements": "false"}
-        con = connect(self._folder / "held.duckdb", settings)
+        settings = limits.settings(self._folder) | {"python_enable_replacements": "false"}
+        con = connect(":memory:", settings)
         con.execute(f"SET memory_limit = '{limits.memory_for_queries()}'")
-        con.execute("BEGIN TRANSACTION")  # it never commits: nobody needs the file afterwards
-        with self._turn, explained(self._destination.url):
-            self._snapshot = self._destination.current()
-            self._known = relations(self._snapshot)
-            show_all(con, self._snapshot, self._destination.files(con), told=False)
+        with self._turn:
+            self._snapshot = replace(self._destination.current())
+            self._snapshot.parts = dict(self._snapshot.parts)
+        self._hidden = list(relations(self._snapshot))
+        self._known = tuple(self._hidden)
+        self._files = self._destination.files(con)
         return con
 
     @cached_property
@@ -89,7 +91,7 @@ class ParquetBuild:
     def stage(self, table: str, sql: str) -> Table:
         """Run a query and hold its rows. Raises: RefusedError, with DuckDB's words."""
         self._check_open()
-        self._tell(sql)
+        self._show(sql)
         return self._held.take(table, sql)
 
     def stage_rows(self, table: str, data: Batches) -> Table:
@@ -100,21 +102,26 @@ class ParquetBuild:
     def query(self, sql: str) -> Any:
         """Ask of the rows held and of every table. Raises: RefusedError, which ends the build."""
         self._check_open()
-        self._tell(sql)
+        self._show(sql)
         return self._held.query(sql)
 
     def remove(self, condition: str) -> int:
         """Let go of the held rows for which a condition is true; returns how many they were."""
         self._check_open()
-        self._tell(condition)
+        self._show(condition)
         return self._held.remove(condition)
 
-    def _tell(self, sql: str) -> None:
-        """Show what is in the ledger, if a query speaks of it."""
+    def _show(self, sql: str) -> None:
+        """Make views of the tables that a query may speak of, and of the ledger if it does."""
         text = sql.lower().replace(STAGED, "").replace(PLACE, "")
-        if not self._told and PRIVATE in text:
-            show_ledger(self._con, self._snapshot, told=True)
-            self._told = True
+        con = self._con
+        spoken = [name for name in self._hidden if name.lower() in text or quote(name).lower() in text]
+        with explained(self._destination.url):
+            show_tables(con, self._snapshot, self._files, spoken)
+            if not self._told and PRIVATE in text:
+                show_ledger(con, self._snapshot, told=True)
+                self._told = True
+        self._hidden = [name for name in self._hidden if name not in spoken]
 
     # -------------------------------------------------------------------------------- into place
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import rmtree
-from tempfile import mkdtemp
+from tempfile import gettempdir
 from threading import Lock
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from penstock.destinations.parquet_log import BUILDS
 from penstock.destinations.parquet_models import builds_of, model_build, versions_of
@@ -56,11 +57,24 @@ class ParquetBuilder:
                     where=self._destination.url,
                     hint="give the model's file another name",
                 )
-            if scratch is not None and not self._tidy:
-                for left in scratch.glob(f"{FOLDER}*"):  # what killed builds held
-                    rmtree(left, ignore_errors=True)
-            self._tidy = True
-        return ParquetBuild(Workshop(self._destination, self._turn, _folder(scratch)), model, build_id)
+            self._make_room(scratch)
+        folder = (scratch or Path(gettempdir())) / f"{FOLDER}{uuid4().hex}"
+        return ParquetBuild(Workshop(self._destination, self._turn, folder), model, build_id)
+
+    def _make_room(self, scratch: Path | None) -> None:
+        """Have the scratch folder, once, without what killed builds spilled into it.
+
+        Raises: StoreError.
+        """
+        if scratch is None or self._tidy:
+            return
+        try:
+            scratch.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError("a folder cannot be made", where=str(scratch), found=str(error)) from error
+        for left in scratch.glob(f"{FOLDER}*"):
+            rmtree(left, ignore_errors=True)
+        self._tidy = True
 
     def record(self, built: Sequence[Built]) -> None:
         """Keep that models were built by somebody else's program."""
@@ -89,13 +103,3 @@ class ParquetBuilder:
             except BaseException:
                 load.rollback()
                 raise
-
-
-def _folder(scratch: Path | None) -> Path:
-    """A new folder of a build's own. Raises: StoreError."""
-    try:
-        if scratch is not None:
-            scratch.mkdir(parents=True, exist_ok=True)
-        return Path(mkdtemp(prefix=FOLDER, dir=scratch))
-    except OSError as error:
-        raise StoreError("a folder cannot be made", where=str(scratch), found=str(error)) from error

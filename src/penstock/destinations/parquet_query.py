@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -54,7 +54,8 @@ def asking(
     con = connect(":memory:", Limits().settings() | {"python_enable_replacements": "false"})
     try:
         with explained(where, (*relations(snapshot), *SCHEMAS)):
-            show_all(con, snapshot, files(con), told=PRIVATE in sql.lower())
+            show_ledger(con, snapshot, told=PRIVATE in sql.lower())
+            show_tables(con, snapshot, files(con), relations(snapshot))
             for name, rows in runs(sql).items():
                 con.register(name, rows)
             con.execute("BEGIN TRANSACTION READ ONLY")
@@ -69,17 +70,16 @@ def relations(snapshot: Snapshot) -> tuple[str, ...]:
 
 
 def show_ledger(con: Any, snapshot: Snapshot, *, told: bool) -> None:
-    """Make the ledger's tables, or make them again."""
+    """Make the ledger's tables: empty ones unless they are to be `told`, which is cheaper."""
     for name, schema in SCHEMAS.items():
         con.register(name, _ledger(name, snapshot) if told else schema.empty_table())
     con.register(MODELS_TABLE, models_table(builds_of(snapshot) if told else ()))
 
 
-def show_all(con: Any, snapshot: Snapshot, files: Files, *, told: bool) -> None:
-    """Make views of all tables, and the ledger's tables: empty ones unless `told`, which is cheaper."""
-    show_ledger(con, snapshot, told=told)
+def show_tables(con: Any, snapshot: Snapshot, files: Files, names: Iterable[str]) -> None:
+    """Make views of tables that hold anything."""
     newest = snapshot.newest()
-    for name in relations(snapshot):
+    for name in names:
         layout = layout_from_json(newest[name].layout or "")
         rows = scan(files, snapshot.parts_of(name), snapshot.layouts, layout)
         con.execute(f"CREATE VIEW {quote(name)} AS {rows}")
