@@ -38,6 +38,12 @@ def test_words_in_one_line() -> None:
     assert found.body.endswith("SELECT 1")
 
 
+def test_lines_that_end_as_on_windows() -> None:
+    found = front_matter("\ufeff/*---\r\ntags: a\r\n---*/\r\nSELECT 1\r\n", "m.sql")
+    assert (found.words.plain(), found.body) == ({"tags": "a"}, "\n\n\r\nSELECT 1\r\n")
+    assert front_matter("\ufeffSELECT 1", "m.sql").body == "SELECT 1"
+
+
 def test_no_words_between_the_marks() -> None:
     assert front_matter("/*---\n---*/SELECT 1", "m.sql").words.plain() == {}
 

@@ -15,7 +15,8 @@ INTRO = """
 Modules with a promise: what a program is written with, what an adapter implements and is given, and the
 suites that test it. The rest of the package may change without notice. Of the first ones, the names that
 programs use are in `penstock` itself: `import penstock as ps`, then `ps.pipeline`, `ps.resource`,
-`ps.source`, `ps.transformer`, `ps.defer`, `ps.incremental`, `ps.current`, `ps.mark`.
+`ps.source`, `ps.transformer`, `ps.defer`, `ps.incremental`, `ps.current`, `ps.mark`,
+`ps.model`.
 """
 MODULES = (
     "app.pipeline",
@@ -27,7 +28,9 @@ MODULES = (
     "cursors.incremental",
     "sources.python.current",
     "sources.python.mark",
+    "models.function",
     "app.session",
+    "catalogue",
     "ports",
     "ledger",
     "plan",

@@ -41,11 +41,13 @@ def shown(path: Path, root: Path) -> str:
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """The files of models, by path; what is hidden, and what Python keeps for itself, is left out."""
+    """The files of models, by path; hidden ones, linked folders and what Python keeps for itself are none."""
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.name == "__pycache__":
             continue
         if path.is_dir():
+            if path.is_symlink():
+                continue  # it may lead back here
             yield from files_below(path)
         elif path.suffix in TOOLS:
             yield path

@@ -19,7 +19,7 @@ from penstock.project.nodes import Node, Position, read_yaml, where
 
 BEGIN = "/*---"
 END = "---*/"
-_HEAD = re.compile(r"\ufeff?\s*(?:--[^\n]*\n\s*)*/\*---(?P<rest>[^\n]*)")
+_HEAD = re.compile(r"\s*(?:--[^\n]*\n\s*)*/\*---(?P<rest>[^\n]*)")
 _VARIABLE = re.compile(r"\$\{[A-Za-z_]\w*(:-[^}]*)?\}")
 
 
@@ -37,6 +37,7 @@ def front_matter(text: str, file: str) -> FrontMatter:
     Lines of `--` comments may come before. Raises: ProjectError for a comment that has no end, and for
     text that is not YAML, with the file's line.
     """
+    text = text.removeprefix("\ufeff")
     head = _HEAD.match(text)
     if head is None:
         return FrontMatter(Node({}, Position(file, 1)), text)
