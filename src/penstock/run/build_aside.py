@@ -7,6 +7,7 @@ where rows of earlier builds stay, so do their rejects.
 from __future__ import annotations
 
 from penstock.layers import land_key, parse_key, quarantined_rows_key, quote
+from penstock.models.model import Materialization
 from penstock.run.build_flow import MODELS, BuildFlow, Task
 from penstock.run.rejects import RejectFile
 from penstock.run.staged import STAGED, finish, put_in_place, stage
@@ -34,7 +35,8 @@ def keep_rejects(flow: BuildFlow, task: Task, rejects: RejectFile) -> None:
     if rejects.rows:
         put_in_place(flow, task.build_id, rejects.key)
     if task.anew:
-        _forget(flow, task.flow.name, but=rejects.key)
+        parts = parse_key(rejects.key, MODELS)
+        _forget(flow, task.flow.name, before=(parts.landed_at if parts else None) or 0)
 
 
 def is_unfinished(flow: BuildFlow) -> bool:
@@ -44,17 +46,22 @@ def is_unfinished(flow: BuildFlow) -> bool:
 
 def recover_rejects(flow: BuildFlow) -> None:
     """Finish what a killed build had staged. Called with the destination's lock held."""
+    last = flow.builder.built()
+    for built in last.values():
+        if built.materialized == Materialization.TABLE:
+            _forget(flow, built.model, before=int(built.started_at.timestamp()))
     staged = [stat.key for stat in flow.quarantine.list(f"{STAGED}{flow.dataset}/")]
     if not staged:
         return
-    ids = {built.build_id for built in flow.builder.built().values()}
+    ids = {built.build_id for built in last.values()}
     keys = [key.removeprefix(STAGED).rpartition("/") for key in staged]
     suffix = quarantined_rows_key("")
     finish(flow, {(build_id, name.removesuffix(suffix)) for name, _, build_id in keys if build_id in ids})
 
 
-def _forget(flow: BuildFlow, model: str, but: str) -> None:
+def _forget(flow: BuildFlow, model: str, before: int) -> None:
+    """Remove what builds that began before an instant (in Unix seconds) set aside of a model."""
     for stat in list(flow.quarantine.list(f"{MODELS}/{quote(model)}/")):
-        key = stat.key.removesuffix(quarantined_rows_key(""))
-        if key != but and parse_key(key, MODELS) is not None:
+        parts = parse_key(stat.key.removesuffix(quarantined_rows_key("")), MODELS)
+        if parts is not None and (parts.landed_at or 0) < before:
             flow.quarantine.delete(stat.key)

@@ -43,6 +43,8 @@ def begins_anew(model: ModelFlow, before: Built | None, *, there: bool, full: bo
                 hint=f"`penstock build {model.name} --full` makes it anew all the same",
             )
         return True
+    if now in (Materialization.TABLE, Materialization.VIEW):
+        return True
     return not now.keeps and (full or before.version != model.model.version)
 
 

@@ -50,6 +50,7 @@ from penstock.ports import (
 from penstock.registry import Part
 from penstock.schema.disposition import Disposition
 from penstock.schema.table import Table
+from penstock.testing.build_faults import FaultyBuilder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,11 +59,13 @@ T = TypeVar("T")
 
 
 class Port(StrEnum):
-    """The ports whose calls are counted. Calls of a transaction are calls of its destination."""
+    """The ports whose calls are counted. Calls of a transaction are calls of its destination, and those of a
+    build of what builds models."""
 
     STORE = "store"
     SOURCE = "source"
     DESTINATION = "destination"
+    BUILDER = "builder of models"
 
 
 class When(StrEnum):
@@ -179,6 +182,8 @@ def injected(faults: Faults) -> Iterator[Faults]:
 
     def load_part(known: Mapping[str, Part], name: str, what: str, /) -> Any:  # Any: as its original
         factory = plain(known, name, what)
+        if what == Port.BUILDER:
+            return lambda destination: _faulty_builder(factory, destination, faults)
         if what not in faults.ports:
             return factory
         return lambda *args, **options: wrappers[what](factory(*args, **options), faults)
@@ -293,6 +298,18 @@ def _faulty_source(inner: Source | Producer, faults: Faults) -> FaultySource | F
     if hasattr(inner, "produce"):
         return FaultyProducer(cast(Producer, inner), faults)
     return FaultySource(inner, faults)
+
+
+def _faulty_builder(factory: Callable[[Any], Any], destination: Any, faults: Faults) -> Any:
+    """A builder is made with a destination as it is, whatever is around that. Any: adapters of any kind."""
+    inner = factory(getattr(destination, "inner", destination))
+    if Port.BUILDER not in faults.ports:
+        return inner
+
+    def call(name: str, about: str, work: Callable[[], object]) -> object:
+        return faults.call(Port.BUILDER, name, destination.url, about, work)
+
+    return FaultyBuilder(inner, call)
 
 
 class FaultyTransaction:
