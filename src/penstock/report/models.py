@@ -133,7 +133,7 @@ def planned_lines(models: Sequence[PlannedModel], *, everything: bool = False) -
         head = line(strong("models"), ": ", faint("nothing new"), f", {counted(rest, 'model')}")
     else:
         more = f", {rest:,} unchanged" if rest else ""
-        head = line(strong("models"), ": ", f"{counted(len(builds), 'model')} to build{more}")
+        head = line(strong("models"), ": ", f"{len(builds):,} to build{more}")
     shown = models if everything else builds
     rows: list[list[str | Span]] = [
         [
