@@ -29,7 +29,7 @@ from penstock.destinations.merging.upsert import graves_of
 from penstock.errors import BugError
 from penstock.ledger import LOAD_ID, Built
 from penstock.ports import Batches
-from penstock.schema.disposition import Disposition, WriteMode
+from penstock.schema.disposition import Disposition, Strategy, WriteMode
 from penstock.schema.table import Table
 from penstock.schema.types import NULL
 
@@ -40,7 +40,7 @@ class Site:
 
     `relations` says what there is by name (TABLE or VIEW), `before` is the last build of this model.
     `outcome` is asked when COMMIT fails: whether the build is in the file after all. `ended` takes the
-    connection back, and what the build left: TABLE or VIEW and its ledger row, or nothing if it failed.
+    connection back, and what the build left: relations by name, and its ledger row; nothing if it failed.
     """
 
     con: Any  # Any: a DuckDB connection of its own, which is untyped
@@ -48,7 +48,7 @@ class Site:
     relations: Mapping[str, str]
     before: Built | None
     outcome: Callable[[Any, str, str], bool]
-    ended: Callable[[Any, str, str | None, Built | None], None]
+    ended: Callable[[Any, Mapping[str, str], Built | None], None]
 
 
 class DuckDBBuild:
@@ -61,7 +61,7 @@ class DuckDBBuild:
         self._build_id = build_id
         self._held = HeldRows(site.con, model, site.where, self._known)
         self._kind = site.relations.get(model)
-        self._made: str | None = None
+        self._made: dict[str, str] = {}
         self._open = True
         self._begun = False
 
@@ -113,7 +113,7 @@ class DuckDBBuild:
             else:
                 refuse_unknown(table, disposition)
                 self._meet(table, disposition, None if anew else self._stored())
-        self._made = "TABLE"
+        self._made[self._model] = "TABLE"
         return self._held.rows
 
     def _make(self, table: Table) -> None:
@@ -160,6 +160,8 @@ class DuckDBBuild:
             merges.take(self._model, after, disposition, rows, came)
             merges.merge(self._model, after)
             merges.close()
+            if disposition.strategy is Strategy.CDC:
+                self._made[graves_of(self._model)] = "TABLE"
         else:
             columns = ", ".join(quote(c) for c in (*values, LOAD_ID))
             rows = f"SELECT {cells}, {literal(self._build_id)} FROM {stage}"
@@ -219,7 +221,7 @@ class DuckDBBuild:
             rows = f"SELECT * EXCLUDE ({quote(LOAD_ID)}) FROM (\n{sql}\n)"
             with explained(self._site.where):
                 self._con.execute(f"CREATE OR REPLACE VIEW {quote(self._model)} AS {rows}")
-        self._made = "VIEW"
+        self._made[self._model] = "VIEW"
         return shape_of(table, held)
 
     # ---------------------------------------------------------------------------------- the end
@@ -227,7 +229,7 @@ class DuckDBBuild:
     def commit(self, built: Built) -> None:
         """Make it all true. Raises: UncertainError; OutsideError or RefusedError if nothing happened."""
         self._check_open()
-        if self._made is None:
+        if not self._made:
             raise BugError("a build was committed before anything was built", where=self._model)
         with explained(self._site.where):
             models.record(self._con, built)
@@ -241,10 +243,10 @@ class DuckDBBuild:
                 found = self._site.outcome(self._con, self._model, self._build_id)
             finally:
                 if not found:
-                    self._site.ended(self._con, self._model, None, None)
+                    self._site.ended(self._con, {}, None)
             if not found:
                 raise
-        self._site.ended(self._con, self._model, self._made, built)
+        self._site.ended(self._con, self._made, built)
 
     def rollback(self) -> None:
         """Undo everything of this build; after a commit nothing happens."""
@@ -252,7 +254,7 @@ class DuckDBBuild:
             self._open = False
             with suppress(duckdb.Error):  # nothing was begun, or a fatal error has ended it already
                 self._con.execute("ROLLBACK")
-            self._site.ended(self._con, self._model, None, None)
+            self._site.ended(self._con, {}, None)
 
     def _check_open(self) -> None:
         if not self._open:

@@ -34,25 +34,23 @@ class DuckDBBuilder:
 
     def built(self) -> Mapping[str, Built]:
         """The last build of every model."""
-        from penstock.destinations import duckdb_models as models
-
-        found: Mapping[str, Built] = self._asked(models.newest)
+        found: Mapping[str, Built] = self._asked("newest")
         return found
 
     def versions(self) -> Mapping[str, str | None]:
         """Every relation of the file, and the load or build that wrote it last."""
-        from penstock.destinations import duckdb_models as models
-
-        found: Mapping[str, str | None] = self._asked(models.versions)
+        found: Mapping[str, str | None] = self._asked("versions")
         return found
 
-    def _asked(self, question: Any) -> Any:  # Any: whatever the question answers
+    def _asked(self, question: str) -> Any:  # Any: whatever the question answers
+        """The answer of a function of `duckdb_models`; no driver is loaded for a file that is not there."""
         if not self._path.exists():
             return {}
+        from penstock.destinations import duckdb_models as models
         from penstock.destinations.engine import explained
 
         with self._destination.reading(bare=True) as con, explained(str(self._path)):
-            return question(con)
+            return getattr(models, question)(con)
 
     @property
     def _path(self) -> Path:
@@ -110,14 +108,14 @@ class DuckDBBuilder:
                 hint="drop or rename it, or give the model's file another name",
             )
 
-    def _ended(self, con: Any, model: str, made: str | None, built: Built | None) -> None:
+    def _ended(self, con: Any, made: Mapping[str, str], built: Built | None) -> None:
         """Take back the connection of a build, and note what it left."""
         con.close()
         with self._guard:
             self._building -= 1
-            if made is not None and built is not None:
-                self._relations[model] = made
-                self._built[model] = built
+            self._relations.update(made)
+            if built is not None:
+                self._built[built.model] = built
 
     def _outcome(self, con: Any, model: str, build_id: str) -> bool:
         """Whether a build is in the file, asked of the file after its COMMIT failed.
@@ -167,7 +165,7 @@ class DuckDBBuilder:
             for name in models:
                 for relation in (name, graves_of(name)) if name in self._built else ():
                     if relation in self._relations:
-                        con.execute(f"DROP {self._relations[relation]} {quote(relation)}")
+                        con.execute(f"DROP {self._relations[relation]} IF EXISTS {quote(relation)}")
             ledger.forget(con, models)
 
         self._write(write)

@@ -98,7 +98,8 @@ class HeldRows:
                 change = f"ALTER COLUMN {quote(h.name)} TYPE {ddl(h.kind)} USING {using}"
                 self._con.execute(f"ALTER TABLE {self.table} {change}")
             if unkept:
-                held = held_columns(self._model, columns_of(self._con, self.table))
+                natives = dict(columns_of(self._con, self.table))
+                held = tuple(Held(h.name, natives[h.name], h.kind) for h in held)
         self.columns = held
         return shape_of(name, held)
 
