@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import penstock
-from penstock.registry import DESTINATIONS, SOURCES, STORES
+from penstock.registry import BUILDERS, DESTINATIONS, SOURCES, STORES
 
 ROOT = Path(penstock.__file__).parent
 MODULES = [m.name for m in pkgutil.walk_packages([str(ROOT)], "penstock.") if "__main__" not in m.name]
-PURE = ("schema", "records", "layers", "gate", "ledger", "singer", "plan")
+PURE = ("schema", "records", "layers", "gate", "ledger", "singer", "models", "plan", "catalogue")
 IMPURE = {"socket", "subprocess", "time", "random", "requests", "urllib", "http", "asyncio"}
 ROOMS_THAT_SAY_NOTHING = {"utils", "helpers", "common", "core", "misc"}
 
@@ -63,7 +63,7 @@ def test_the_pure_floors_reach_for_nothing_outside() -> None:
 
 
 def test_every_registered_part_is_there() -> None:
-    for part in [*SOURCES.values(), *STORES.values(), *DESTINATIONS.values()]:
+    for part in [*SOURCES.values(), *STORES.values(), *DESTINATIONS.values(), *BUILDERS.values()]:
         module, _, name = part.path.partition(":")
         assert hasattr(importlib.import_module(module), name), part.path
 
