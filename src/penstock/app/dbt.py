@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from penstock.app.writing import write_whole
 from penstock.errors import ProjectError
-from penstock.models.model import Model
+from penstock.gate.rules import identifier, quoted
+from penstock.models.model import Materialization, Model
 from penstock.project.load import DOTENV
 from penstock.project.loaded import LoadedProject
 from penstock.project.models import DbtSpec
 from penstock.project.spec import DuckDBSpec
 from penstock.project.variables import parse_dotenv
-from penstock.report.facts import ModelResult, Observer
+from penstock.report.facts import ModelResult, ModelStatus, Observer
 
 if TYPE_CHECKING:
     from penstock.dbt.artifacts import SourceFreshness
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 HOME = Path(".penstock") / "dbt"
 PLUGINS = Path(".penstock") / "plugins"
+_COUNTED_AT_ONCE = 100
 OWN = "destination"
 """What `profiles` says for a profile of the destination, though the dbt project has one."""
 
@@ -74,7 +77,37 @@ def run_dbt(
     """
     project = open_dbt(loaded)
     make_room(project.setup.output)
-    return project.run(chosen, full, observe)
+    results = project.run(chosen, full, observe)
+    at_home = project.setup.profiles is None and project.setup.output.adapter == "duckdb"
+    return _counted(loaded, project.known(), results) if at_home else results
+
+
+def _counted(
+    loaded: LoadedProject, nodes: Sequence[DbtNode], results: tuple[ModelResult, ...]
+) -> tuple[ModelResult, ...]:
+    """Results with the rows of new tables, of which the adapter of DuckDB does not tell."""
+    from penstock.app.parts import open_warehouse
+
+    new = {
+        r.model
+        for r in results
+        if r.rows is None and r.status is ModelStatus.BUILT and r.materialized == Materialization.TABLE
+    }
+    made = [node for node in nodes if node.name in new]
+    destination = open_warehouse(loaded, loaded.project.destination)
+    rows: dict[str, int] = {}
+    for first in range(0, len(made), _COUNTED_AT_ONCE):
+        part = made[first : first + _COUNTED_AT_ONCE]
+        counts = (
+            f"SELECT {quoted(n.name)} AS model, count(*) AS n "
+            f"FROM {identifier(n.schema)}.{identifier(n.relation)}"
+            for n in part
+        )
+        answer = destination.query(" UNION ALL ".join(counts))
+        rows |= dict(zip(answer["model"].to_pylist(), answer["n"].to_pylist(), strict=True))
+    return tuple(
+        replace(r, rows=rows[r.model], kept=rows[r.model]) if r.model in rows else r for r in results
+    )
 
 
 def dbt_freshness(loaded: LoadedProject) -> tuple[SourceFreshness, ...]:

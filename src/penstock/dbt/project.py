@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import selectors
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ _PATIENCE_S = 900.0
 _TOLD_LINES = 15
 _BEAT_S = 0.25
 _PIPELINE = "models"
+_UNREACHED = re.compile(r"Database Error|IO Error|OperationalError")
 _VARIABLES = frozenset(
     {
         "build",
@@ -291,7 +293,8 @@ class DbtProject:
             yield
 
     def _refusal(self, code: int, said: Sequence[str]) -> RefusedError | OutsideError:
-        """Why dbt did not do what it was asked for: the project is wrong, or dbt fell over."""
+        """Why dbt did not do what it was asked for: the project is wrong, something is out of reach, or
+        dbt fell over."""
         lines = list(dict.fromkeys(self.setup.redact(line) for line in said if line.strip()))
         found = "\n    ".join(["", *"\n".join(lines[-_TOLD_LINES:]).splitlines()]) if lines else None
         log = self.setup.home / "logs" / "dbt.log"
@@ -299,6 +302,8 @@ class DbtProject:
         if code < 0 or not lines:
             what = f"dbt was ended by signal {-code}" if code < 0 else f"dbt ended with exit code {code}"
             return OutsideError(what, where=self.shown, found=found, hint=hint)
+        if any(_UNREACHED.search(line) for line in lines):
+            return OutsideError("dbt cannot open the warehouse", where=self.shown, found=found, hint=hint)
         return RefusedError("dbt refuses the project", where=self.shown, found=found, hint=hint)
 
     @property
