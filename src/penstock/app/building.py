@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from penstock.run.recording import Runs
 
 MODELS = "models"
-_SKIPPED = {"target", "logs", "dbt_packages", ".git", "__pycache__"}
+_SKIPPED = {".git", "__pycache__"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,6 +395,7 @@ def _made(loaded: LoadedModel, ask: Callable[[str], object]) -> Batches:
 
     from penstock.errors import RefusedError
     from penstock.gate.rules import identifier
+    from penstock.ledger import LOAD_ID
     from penstock.ports import Batches
 
     function = loaded.function
@@ -415,6 +416,8 @@ def _made(loaded: LoadedModel, ask: Callable[[str], object]) -> Batches:
             where=f"{loaded.model.path}:{lines[-1]}" if lines else loaded.model.path,
             found=f"{type(error).__name__}: {error}",
         ) from error
+    if LOAD_ID in table.column_names:  # the rows that it read are of other loads
+        table = table.drop_columns([LOAD_ID])
     return Batches(table.schema, table.to_batches())
 
 
