@@ -34,10 +34,8 @@ def profile(
     rows = sample(table, number, stored=not key, key=key)
     first = table_of(con, first_question(rows, columns, exact=number <= profiling.EXACT)).to_pylist()[0]
     found = first_answer(first, columns)
-    more = second_question(rows, columns, first)
-    if more is None:
-        return found
-    return second_answer(found, columns, first, table_of(con, more).to_pylist()[0])
+    more = " UNION ALL ".join(second_question(rows, columns, first))
+    return second_answer(found, columns, first, rows_of(con, more) if more else [])
 
 
 @pytest.fixture

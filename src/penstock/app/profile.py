@@ -23,6 +23,8 @@ from penstock.report.site.profiling import (
 
 # Any: rows of answers
 _AT_ONCE = 50
+_COLUMNS = 100  # so many columns, and values, are looked at together: what is asked of each takes memory
+_CELLS = 1_000_000
 _HERE = "database_name = current_database() AND schema_name = current_schema() AND NOT internal"
 
 
@@ -72,50 +74,70 @@ class Wanted:
     kept: Mapping[str, str | None]
 
     @property
-    def columns(self) -> list[Asked]:
-        """What is to be asked about."""
-        return [Asked(name, kind, self.kept.get(name)) for name, kind in self.relation.columns.items()]
-
-    @property
     def sample(self) -> str:
         """The rows to look at, as SQL."""
         known = [name for name in self.key if name in self.relation.columns]
         return sample(self.relation.name, self.rows, stored=self.relation.stored, key=known)
 
+    def pieces(self) -> Iterator[_Piece]:
+        """Its columns, so many at once as fit into memory."""
+        columns = [Asked(name, kind, self.kept.get(name)) for name, kind in self.relation.columns.items()]
+        rows = min(self.rows, ROWS)
+        width = min(max(1, _CELLS // rows), _COLUMNS)
+        for start in range(0, len(columns), width):
+            some = columns[start : start + width]
+            yield _Piece(self.relation.name, self.sample, some, rows * len(some), self.rows <= EXACT)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Some columns of a table, to be asked about together."""
+
+    table: str
+    sample: str
+    columns: Sequence[Asked]
+    cells: int
+    exact: bool
+
 
 def profiled(destination: Destination, wanted: Sequence[Wanted]) -> Iterator[tuple[str, TableProfile]]:
     """What the columns of tables are like, by name. Small tables are looked at together: it is quicker."""
-    batch: list[Wanted] = []
-    for one in wanted:
-        if batch and (len(batch) == _AT_ONCE or sum(w.rows for w in (*batch, one)) > ROWS):
-            yield from _profiled(destination, batch)
-            batch = []
-        batch.append(one)
+    found: dict[str, TableProfile] = {}
+    for batch in _batches([piece for one in wanted for piece in one.pieces()]):
+        for table, profile in _looked_at(destination, batch):
+            before = found.get(table, TableProfile())
+            columns = {**before.columns, **profile.columns}
+            found[table] = TableProfile(profile.looked_at, columns, before.note or profile.note)
+    yield from found.items()
+
+
+def _batches(pieces: Sequence[_Piece]) -> Iterator[Sequence[_Piece]]:
+    batch: list[_Piece] = []
+    for piece in pieces:
+        more = [*batch, piece]
+        if batch and (sum(p.cells for p in more) > _CELLS or sum(len(p.columns) for p in more) > _COLUMNS):
+            yield batch
+            more = [piece]
+        batch = more
     if batch:
-        yield from _profiled(destination, batch)
+        yield batch
 
 
-def _profiled(destination: Destination, batch: Sequence[Wanted]) -> Iterator[tuple[str, TableProfile]]:
-    firsts = _answers(
-        destination, [first_question(w.sample, w.columns, exact=w.rows <= EXACT) for w in batch]
-    )
-    more = {
-        i: question
-        for i, (w, first) in enumerate(zip(batch, firsts, strict=True))
-        if not isinstance(first, PenstockError)
-        and (question := second_question(w.sample, w.columns, first)) is not None
-    }
-    seconds = dict(zip(more, _answers(destination, list(more.values())), strict=True))
-    for i, (w, first) in enumerate(zip(batch, firsts, strict=True)):
-        second = seconds.get(i, {})
-        wrong = next((a for a in (first, second) if isinstance(a, PenstockError)), None)
-        if wrong is not None:
-            yield w.relation.name, TableProfile(note=f"its rows cannot be read: {wrong.what}")
+def _looked_at(destination: Destination, batch: Sequence[_Piece]) -> Iterator[tuple[str, TableProfile]]:
+    firsts = _answers(destination, [first_question(p.sample, p.columns, exact=p.exact) for p in batch])
+    questions = []
+    for i, (p, first) in enumerate(zip(batch, firsts, strict=True)):
+        if isinstance(first, PenstockError):
+            yield p.table, TableProfile(note=f"its rows cannot be read: {first.what}")
             continue
-        assert not isinstance(first, PenstockError)
-        assert not isinstance(second, PenstockError)
-        found = second_answer(first_answer(first, w.columns), w.columns, first, second)
-        yield w.relation.name, TableProfile(first["n"], found)
+        more = second_question(p.sample, p.columns, first)
+        questions += [f"SELECT {i} AS piece, which, value, n FROM ({question})" for question in more]
+    rows = destination.query(" UNION ALL ".join(questions)).to_pylist() if questions else []
+    for i, (p, first) in enumerate(zip(batch, firsts, strict=True)):
+        if not isinstance(first, PenstockError):
+            second = [(row["which"], row["value"], row["n"]) for row in rows if row["piece"] == i]
+            columns = second_answer(first_answer(first, p.columns), p.columns, first, second)
+            yield p.table, TableProfile(first["n"], columns)
 
 
 def _answers(destination: Destination, questions: Sequence[str]) -> list[Mapping[str, Any] | PenstockError]:

@@ -20,7 +20,7 @@ ROWS = 100_000
 """Tables with more rows are told from a part of them."""
 BLOCK = 64
 """So many neighbours are in a sample together: that is quicker than one by one, and as even."""
-EXACT = 10_000
+EXACT = 1_000
 """So many rows have their distinct values counted; of more rows they are estimated, which takes no memory."""
 BINS = 16
 _TOP = 5
@@ -100,7 +100,7 @@ def first_question(rows: str, columns: Sequence[Asked], *, exact: bool) -> str:
         if column.nature is not Nature.OTHER:
             parts += [f"left({end}({c})::VARCHAR, {_LONGEST}) AS {end}_{i}" for end in ("min", "max")]
         if (x := _measure(column)) is not None:
-            kept = f"FILTER (WHERE isfinite({x}))"
+            kept = f"FILTER (WHERE isfinite({x}))" if _may_be_infinite(column) else ""
             parts += [f"min({x}) {kept} AS low_{i}", f"max({x}) {kept} AS high_{i}"]
             parts.append(f"CAST(quantile_disc({c}, {_SHARES}) {kept} AS VARCHAR[]) AS quantiles_{i}")
             if column.nature is not Nature.MOMENT:
@@ -126,38 +126,52 @@ def first_answer(answer: Mapping[str, Any], columns: Sequence[Asked]) -> dict[st
     return found
 
 
-def second_question(rows: str, columns: Sequence[Asked], answer: Mapping[str, Any]) -> str | None:
-    """How values spread, by the answer of the first question; None if there is nothing to ask."""
+def second_question(rows: str, columns: Sequence[Asked], answer: Mapping[str, Any]) -> list[str]:
+    """How the values of each column spread, by the answer of the first question, as queries.
+
+    Shape: each answers rows of `which` (its place), `value` (text; the number of a bin) and `n`.
+    """
     parts = []
     for i, column in enumerate(columns):
+        c = identifier(column.name)
         if (x := _measure(column)) is not None:
             low, step, number = _bins(column, answer.get(f"low_{i}"), answer.get(f"high_{i}"))
             if number > 1:
-                place = f"least({number - 1}, greatest(0, floor(({x} - {low!r}) / {step!r})))::INTEGER"
-                parts.append(f"histogram({place}) FILTER (WHERE isfinite({x})) AS bins_{i}")
+                place = (
+                    f"least({number - 1}, greatest(0, floor(({x} - {low!r}) / {step!r})))::INTEGER::VARCHAR"
+                )
+                told = f"SELECT {i} AS which, {place} AS value, count(*) AS n FROM ({rows})"
+                kept = f"isfinite({x})" if _may_be_infinite(column) else f"{c} IS NOT NULL"
+                parts.append(f"{told} WHERE {kept} GROUP BY ALL")
         elif column.nature is Nature.WORD and _few(answer[f"distinct_{i}"], answer[f"count_{i}"]):
-            value = f"left({identifier(column.name)}::VARCHAR, {_LONGEST})"
-            parts.append(f"histogram({value}) AS top_{i}")
-    return f"SELECT {', '.join(parts)} FROM ({rows})" if parts else None
+            told = (
+                f"SELECT {i} AS which, left({c}::VARCHAR, {_LONGEST}) AS value, count(*) AS n FROM ({rows})"
+            )
+            newest = f"{told} WHERE {c} IS NOT NULL GROUP BY ALL ORDER BY n DESC, value LIMIT {_TOP}"
+            parts.append(f"SELECT * FROM ({newest})")
+    return parts
 
 
 def second_answer(
     found: Mapping[str, ColumnProfile],
     columns: Sequence[Asked],
     first: Mapping[str, Any],
-    second: Mapping[str, Any],
+    second: Sequence[tuple[int, str, int]],
 ) -> dict[str, ColumnProfile]:
-    """The profiles with what the answer of the second question adds."""
+    """The profiles with what the answers of the second question add, as (which, value, n)."""
     full = dict(found)
-    for i, column in enumerate(columns):
-        profile = full[column.name]
-        if second.get(f"bins_{i}"):
-            counts = dict(second[f"bins_{i}"])
+    counts: dict[int, dict[str, int]] = {}
+    for i, value, n in second:
+        counts.setdefault(i, {})[value] = n
+    for i, told in counts.items():
+        column = columns[i]
+        if _measure(column) is not None:
             _, _, number = _bins(column, first[f"low_{i}"], first[f"high_{i}"])
-            full[column.name] = replace(profile, bins=tuple(counts.get(n, 0) for n in range(number)))
-        elif second.get(f"top_{i}"):
-            ordered = sorted(dict(second[f"top_{i}"]).items(), key=lambda pair: (-pair[1], pair[0]))
-            full[column.name] = replace(profile, top=tuple(ordered[:_TOP]))
+            bins = tuple(told.get(str(place), 0) for place in range(number))
+            full[column.name] = replace(full[column.name], bins=bins)
+        else:
+            ordered = sorted(told.items(), key=lambda pair: (-pair[1], pair[0]))
+            full[column.name] = replace(full[column.name], top=tuple(ordered))
     return full
 
 
@@ -171,6 +185,11 @@ def _measure(column: Asked) -> str | None:
     if column.nature is Nature.MOMENT:
         return f"epoch({c}::TIMESTAMP)"
     return f"{c}::DOUBLE" if column.nature in (Nature.WHOLE, Nature.NUMBER) else None
+
+
+def _may_be_infinite(column: Asked) -> bool:
+    """Whether there are values that have no place between others."""
+    return column.nature is Nature.MOMENT or column.type in ("FLOAT", "DOUBLE")
 
 
 def _bins(column: Asked, low: float | None, high: float | None) -> tuple[float, float, int]:
