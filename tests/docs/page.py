@@ -8,7 +8,7 @@ What a fence means is decided by its language and title:
   any text, and where it does, the width of gaps does not matter for that command; `...` alone on a line
   stands for any lines.
   A command must succeed, unless `$ echo $?` follows it and states its exit code. The progress of
-  `penstock run` (`pipeline: land: ...`) is not compared: on a terminal it is a bar.
+  `penstock run` (`pipeline: land: ...`, `build  model ...`) is not compared: on a terminal it is a bar.
 - any language with `title="path"`: the file is written there, in the folder that the shell is in.
 - `yaml` with `title="penstock.yml: a.b.c"`: the block is laid over that part of the file.
 - `python` without a title: run in that folder; it must not fail.

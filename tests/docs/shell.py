@@ -15,7 +15,7 @@ from typing import Any
 from page import Command, PageError, Script, Step, Written
 from ruamel.yaml import YAML
 
-PROGRESS = re.compile(r"^[\w.-]+: (land|judge|keep|load): .*\n", re.MULTILINE)
+PROGRESS = re.compile(r"^(?:[\w.-]+: (?:land|judge|keep|load): |build  \S).*\n", re.MULTILINE)
 TIMEOUT_S = 120
 
 
