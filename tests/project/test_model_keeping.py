@@ -91,6 +91,11 @@ def test_a_snapshot_is_laid_out_by_its_day() -> None:
             {"materialized": "incremental", "cursor": "at", "dedup_sort": "at"},
             "nothing tells one row from another",
         ),
+        (
+            {"materialized": "incremental", "merge_key": "day"},
+            "`m` is merged by upsert, but nothing tells one row from another\n  where: materialized\n"
+            "  expected: `primary_key: id` or `strategy: delete-insert`",
+        ),
         ({"materialized": "partition"}, "`m` replaces partitions, but nothing says by which columns"),
         ({"materialized": "table", "snapshot_column": "x"}, "means nothing for a table"),
         ({"materialized": "table", "scd2": {}}, "`m` has a `scd2`"),

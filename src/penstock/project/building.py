@@ -115,6 +115,9 @@ def _incremental(spec: ModelSpec, table: Table, where: Where) -> Iterator[Projec
     if spec.lookback is not None and not keyed:
         what = "takes rows once more that nothing tells from those that are there"
         yield _fault(table, what, where, "lookback", "primary_key: id")
+    if keyed and not table.primary_key and spec.strategy not in (Strategy.DELETE_INSERT, Strategy.SCD2):
+        what = f"is merged by {spec.strategy}, but nothing tells one row from another"
+        yield _fault(table, what, where, "materialized", "primary_key: id", "strategy: delete-insert")
     if spec.strategy is Strategy.SCD2:
         what = "keeps every version of a row"
         yield _fault(table, what, where, "strategy", "materialized: scd2")

@@ -187,7 +187,10 @@ class DbtSpec(Spec):
 
 
 class ModelsSpec(ModelSpec):
-    """Where models are, and the words that hold for each of them that does not say otherwise."""
+    """Where models are, and the words that hold for each of them that does not say otherwise.
+
+    The front matter of a `.sql` file and `@ps.model` have the same words, but for `path` and `dbt`.
+    """
 
     path: Annotated[str | None, AfterValidator(_folder)] = None
     """The folder of `.sql` and `.py` files; `models` where neither it nor `dbt` is given."""
