@@ -27,10 +27,12 @@ DAYS = {"dagster": {"partitions": "daily", "start": "2026-01-01"}}
 
 
 def bed_of(root: Path, meta: dict[str, object]) -> Bed:
-    (root / "made.py").write_text(MADE)
+    (root / "days_of_ships.py").write_text(MADE)
     bed = Bed(root)
     bed.pipeline.clear()
-    bed.pipeline.update(source={"type": "python", "ref": "made:things"}, tables={"ships": None}, meta=meta)
+    bed.pipeline.update(
+        source={"type": "python", "ref": "days_of_ships:things"}, tables={"ships": None}, meta=meta
+    )
     bed.pipeline["schedule"] = "0 6 * * *"
     return bed
 

@@ -130,7 +130,7 @@ def test_one_layer_alone_runs_the_whole_pipeline_and_all_of_it_is_recorded(tmp_p
 
 
 def test_tables_that_only_a_run_tells_of_are_recorded_too(tmp_path: Path) -> None:
-    (tmp_path / "made.py").write_text(
+    (tmp_path / "ships_and_trees.py").write_text(
         "import penstock as ps\n"
         "@ps.source\n"
         "def things():\n"
@@ -141,7 +141,7 @@ def test_tables_that_only_a_run_tells_of_are_recorded_too(tmp_path: Path) -> Non
     )
     bed = Bed(tmp_path)
     bed.pipeline.clear()
-    bed.pipeline.update(source={"type": "python", "ref": "made:things"})
+    bed.pipeline.update(source={"type": "python", "ref": "ships_and_trees:things"})
     told = run(defs_of(bed), "p")
     assert told.success, told.errors
     assert told.made["p/warehouse/ships"]["rows_loaded"] == 1

@@ -4,12 +4,10 @@ Annotations are not postponed here, because Dagster looks at that of `context`.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeAlias
 
 from dagster import (
-    AssetCheckResult,
     AssetExecutionContext,
     AssetsDefinition,
     AssetSpec,
@@ -17,7 +15,6 @@ from dagster import (
     Backoff,
     Field,
     Jitter,
-    MaterializeResult,
     PartitionsDefinition,
     RetryPolicy,
     multi_asset,
@@ -26,12 +23,12 @@ from dagster import (
 from penstock.catalogue import Layer, Node
 from penstock.dagster.keys import identifier, tag
 from penstock.dagster.reading import Reading
-from penstock.dagster.running import build, recorded, run
+from penstock.dagster.recording import Made, recorded
+from penstock.dagster.running import build, run
 from penstock.errors import ProjectError
 from penstock.project.spec import Project
 from penstock.project.tables import destination_of
 
-Results: TypeAlias = Iterator[MaterializeResult | AssetCheckResult]
 _FULL = {
     "full": Field(bool, default_value=False, is_required=False, description="Build what is unchanged too.")
 }
@@ -59,7 +56,7 @@ def pipeline_assets(reading: Reading, pipeline: str) -> AssetsDefinition:
         retry_policy=_retry(reading, pipeline),
         pool=pool_of(reading.session.project, pipeline),
     )
-    def assets(context: AssetExecutionContext) -> Results:
+    def assets(context: AssetExecutionContext) -> Made:
         made = run(reading, pipeline, context.log.info, window_of(context) if days else None)
         yield from recorded(context, made)
 
@@ -86,11 +83,12 @@ def model_assets(reading: Reading) -> list[AssetsDefinition]:
         config_schema=_FULL,
         pool=pool_of(reading.session.project, None),
     )
-    def models(context: AssetExecutionContext) -> Results:
-        chosen = [n.name for n in reading.models if reading.key(n) in context.selected_asset_keys]
+    def models(context: AssetExecutionContext) -> Made:
+        chosen = [n for n in reading.models if reading.key(n) in context.selected_asset_keys]
         full = bool(context.op_execution_context.op_config["full"])
-        chosen = [] if len(chosen) == len(reading.models) else chosen  # all of them is known sooner
-        yield from recorded(context, build(reading, chosen, context.log.info, full=full))
+        everything = len(chosen) == len(reading.models) or any(n.unlisted for n in chosen)
+        names = [] if everything else [n.name for n in chosen]
+        yield from recorded(context, build(reading, names, context.log.info, full=full))
 
     return [models]
 

@@ -79,7 +79,12 @@ def described(shape: Table, declared: Table) -> Table:
 
 
 def model_metadata(node: Node, result: ModelResult, standing: Standing) -> Metadata:
-    """What a build did with a model, and what it is like now. Units: seconds of this model's build."""
+    """What a build did with a model, and what it is like now."""
+    return result_metadata(result) | table_metadata(node, standing)
+
+
+def result_metadata(result: ModelResult) -> Metadata:
+    """What a build did with a model. Units: seconds of this model's build."""
     metadata: Metadata = {
         "status": result.status.value,
         "materialized": result.materialized,
@@ -93,4 +98,4 @@ def model_metadata(node: Node, result: ModelResult, standing: Standing) -> Metad
         metadata["rows_kept"] = result.kept
     if result.why:
         metadata["why"] = result.why
-    return metadata | table_metadata(node, standing)
+    return metadata

@@ -16,6 +16,8 @@ from penstock.errors import ProjectError
 from penstock.project.tables import destination_of
 from penstock.schema.table import Table
 
+DBT = "dbt"
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -67,12 +69,14 @@ class Reading:
         """The asset of a node."""
         return self.specs[node.key].key
 
-    def further(self, pipeline: str, table: str) -> AssetKey:
-        """The asset of a warehouse table that only a run of the pipeline told of."""
-        kind = destination_of(self.session.project, pipeline).type
-        node = Node(
-            (Layer.WAREHOUSE, pipeline, table), Layer.WAREHOUSE, Table(table), kind, pipeline, relation=table
-        )
+    def further(self, pipeline: str | None, table: str) -> AssetKey:
+        """The asset of a table that only a run of the pipeline told of, or (None) of a model of dbt."""
+        if pipeline is None:
+            node = Node((Layer.MODEL, table), Layer.MODEL, Table(table), DBT, relation=table)
+        else:
+            kind = destination_of(self.session.project, pipeline).type
+            key = (Layer.WAREHOUSE, pipeline, table)
+            node = Node(key, Layer.WAREHOUSE, Table(table), kind, pipeline, relation=table)
         return self.translator.get_asset_spec(node).key
 
     def check_specs(self, nodes: Iterable[Node]) -> list[AssetCheckSpec]:
@@ -90,7 +94,7 @@ def read(
     from penstock.app.catalogue import catalogue_of
 
     options = options or Options()
-    catalogue = _chosen(catalogue_of(session.loaded), options)
+    catalogue = _chosen(_with_dbt(catalogue_of(session.loaded), session), options)
     translate = translator or PenstockTranslator()
     asked = {node.key: translate.get_asset_spec(node) for node in catalogue.nodes}
     _refuse_twins(asked)
@@ -101,6 +105,19 @@ def read(
         specs[node.key] = _stored(specs[node.key], storage)
     checks = {node.key: checks_of(node, specs[node.key].key) for node in catalogue.nodes}
     return Reading(session, catalogue, specs, checks, translate, options)
+
+
+def _with_dbt(catalogue: Catalogue, session: Session) -> Catalogue:
+    """A project of dbt that dbt never read has one node that stands for all of its models."""
+    models = session.project.models
+    if models is None or models.dbt is None or any(n.tool == DBT for n in catalogue.nodes):
+        return catalogue
+    name = f"{catalogue.project}_{DBT}"
+    said = (
+        "The models of dbt, which are known when dbt has read its project: by a build, or `penstock check`."
+    )
+    node = Node((Layer.MODEL, name), Layer.MODEL, Table(name, description=said), DBT, unlisted=True)
+    return replace(catalogue, nodes=(*catalogue.nodes, node))
 
 
 def _chosen(catalogue: Catalogue, options: Options) -> Catalogue:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeAlias
 
-from dagster import AssetCheckResult, ConfigurableResource, MaterializeResult
+from dagster import ConfigurableResource, MaterializeResult
 from pydantic import Field
 
 from penstock.app.session import Session, open_session
 from penstock.dagster.reading import Options, Reading, read
-from penstock.dagster.running import Context, Made, build, recorded, run
+from penstock.dagster.recording import Context, Made, recorded
+from penstock.dagster.running import build, run
 from penstock.dagster.translator import PenstockTranslator
 from penstock.project.tables import pipeline_of
-
-Results: TypeAlias = Iterator[MaterializeResult | AssetCheckResult]
 
 _COUNTS = ("rows_read", "rows_loaded", "rows_dropped", "rows_quarantined", "rows_kept")
 
@@ -44,13 +41,13 @@ class PenstockResource(ConfigurableResource):
         """What decides the keys of assets; to be overridden where that of the assets was."""
         return PenstockTranslator()
 
-    def run(self, context: Context, pipeline: str) -> Results:
+    def run(self, context: Context, pipeline: str) -> Made:
         """Run a pipeline. Raises: Failure when it was refused or failed; NotFoundError for another name."""
         reading = self._read()
         pipeline_of(reading.session.project, pipeline)
         return _given(reading, context, run(reading, pipeline, context.log.info))
 
-    def build(self, context: Context, *select: str, full: bool = False) -> Results:
+    def build(self, context: Context, *select: str, full: bool = False) -> Made:
         """Build models: those that are selected, or all. Raises: Failure when one was refused or failed."""
         reading = self._read()
         return _given(reading, context, build(reading, select, context.log.info, full=full))
@@ -60,7 +57,7 @@ class PenstockResource(ConfigurableResource):
         return read(self.session(), self.translator(), options)
 
 
-def _given(reading: Reading, context: Context, made: Made) -> Results:
+def _given(reading: Reading, context: Context, made: Made) -> Made:
     """What an asset gives back: the results of its own, or, for one that is not the project's, the counts."""
     counts: dict[str, int] = {}
     yield from recorded(context, _counted(made, counts))

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from dagster import (
-    AssetCheckEvaluation,
-    AssetCheckKey,
-    AssetCheckResult,
-    AssetKey,
-    AssetMaterialization,
     Failure,
     MaterializeResult,
     TableColumnLineage,
@@ -30,6 +26,7 @@ from penstock.dagster.lineage import (
 from penstock.dagster.metadata import (
     files_metadata,
     model_metadata,
+    result_metadata,
     run_metadata,
     shown_metadata,
     table_metadata,
@@ -37,6 +34,7 @@ from penstock.dagster.metadata import (
 from penstock.dagster.partitions import interval
 from penstock.dagster.progress import Lines
 from penstock.dagster.reading import Reading
+from penstock.dagster.recording import Made
 from penstock.dagster.standing import (
     SAMPLES,
     Standing,
@@ -45,30 +43,16 @@ from penstock.dagster.standing import (
     shapes_of,
     standing_of,
 )
-from penstock.errors import ExitCode
+from penstock.errors import ExitCode, PenstockError
 from penstock.project.loaded import LoadedProject
 from penstock.report.facts import ModelResult, ModelStatus, Phase, PipelineResult, QuarantinedRow, Status
 
-Result: TypeAlias = MaterializeResult | AssetCheckResult
-Made: TypeAlias = Iterator[Result]
 Lineage: TypeAlias = Mapping[str, TableColumnLineage]
 Say: TypeAlias = Callable[[str], object]
 
 _PHASES = {Layer.LAND: Phase.LAND, Layer.RAW_HIST: Phase.KEEP}
 _THERE = (ModelStatus.BUILT, ModelStatus.UNCHANGED)
 _LATER = (ExitCode.OUTSIDE, ExitCode.UNCERTAIN)
-
-
-class Context(Protocol):
-    """What is asked of the context of an asset."""
-
-    log: Any  # Any: Dagster's own logger
-    selected_asset_keys: Any
-    selected_asset_check_keys: Any
-
-    def log_event(self, event: Any) -> None:
-        """Record something that is no output."""
-        ...
 
 
 def run(reading: Reading, pipeline: str, say: Say, window: tuple[datetime, datetime] | None = None) -> Made:
@@ -78,7 +62,7 @@ def run(reading: Reading, pipeline: str, say: Say, window: tuple[datetime, datet
     """
     session = Session(_tried_once(reading.session.loaded, pipeline))
     lines = Lines(say)
-    with interval(window):
+    with interval(window), failing(session):
         result = session.run([pipeline], lines, wait_s=reading.options.wait_s).pipelines[0]
     standing = standing_of(session, result, reading.options.preview_rows)
     for note in standing.notes:
@@ -94,8 +78,9 @@ def build(reading: Reading, select: Sequence[str], say: Say, *, full: bool = Fal
     Raises: Failure after everything was given, when a model was refused or failed.
     """
     session = Session(reading.session.loaded)
-    done = session.build(select, Lines(say), full=full, wait_s=reading.options.wait_s).models
-    by_name = {node.name: node for node in reading.models}
+    with failing(session):
+        done = session.build(select, Lines(say), full=full, wait_s=reading.options.wait_s).models
+    by_name = {node.name: node for node in reading.models if not node.unlisted}
     there = [by_name[r.model] for r in done if r.model in by_name and r.status in _THERE]
     standing, lineage = built_standing(reading, there)
     for note in standing.notes:
@@ -104,27 +89,10 @@ def build(reading: Reading, select: Sequence[str], say: Say, *, full: bool = Fal
         if (node := by_name.get(result.model)) is not None:
             samples = session.quarantine_show(node.name, SAMPLES) if result.quarantined else []
             yield from _model_told(reading, node, result, standing, lineage.get(node.name), samples)
+    yield from _further_models(reading, [r for r in done if r.model not in by_name])
     stopped = next((m for m in done if m.exit_code), None)
     if stopped is not None:
         raise failure(stopped.error or f"{stopped.model}: {stopped.status}", stopped.exit_code, session)
-
-
-def recorded(context: Context, made: Made) -> Made:
-    """What the context asked for; the rest is recorded all the same, but is no output of this step.
-
-    A run is always one of a whole pipeline, whatever of it was selected.
-    """
-    for result in made:
-        if isinstance(result, AssetCheckResult):
-            key = AssetCheckKey(_asset(result), str(result.check_name))
-            if key in context.selected_asset_check_keys:
-                yield result
-            else:
-                context.log_event(_evaluation(result))
-        elif _asset(result) in context.selected_asset_keys:
-            yield result
-        else:
-            context.log_event(AssetMaterialization(asset_key=_asset(result), metadata=result.metadata))
 
 
 def built_standing(reading: Reading, there: Sequence[Node]) -> tuple[Standing, Lineage]:
@@ -138,6 +106,15 @@ def built_standing(reading: Reading, there: Sequence[Node]) -> tuple[Standing, L
         standing = models_standing(reading.session, ask, there, hidden, reading.options.preview_rows)
     shown = {name: dagster_lineage(reading, lineage[name]) for name in shapes if lineage.get(name)}
     return replace(standing, shapes=shapes, notes=(*notes, *standing.notes)), shown
+
+
+@contextmanager
+def failing(session: Session) -> Iterator[None]:
+    """Errors that leave no result behind, as what ends a step."""
+    try:
+        yield
+    except PenstockError as error:
+        raise failure(str(error), int(error.exit_code), session) from error
 
 
 def failure(message: str, exit_code: int, session: Session) -> Failure:
@@ -204,6 +181,17 @@ def _further(reading: Reading, pipeline: str, result: PipelineResult, standing: 
             yield MaterializeResult(asset_key=reading.further(pipeline, own.table), metadata=metadata)
 
 
+def _further_models(reading: Reading, done: Sequence[ModelResult]) -> Made:
+    """The models that only the build told of, and the node that stands for them."""
+    made = [r for r in done if r.status in _THERE]
+    for result in made:
+        metadata = result_metadata(result)
+        yield MaterializeResult(asset_key=reading.further(None, result.model), metadata=metadata)
+    for node in reading.models:
+        if node.unlisted and made and all(r in made for r in done):
+            yield MaterializeResult(asset_key=reading.key(node), metadata={"models": len(made)})
+
+
 def _model_told(
     reading: Reading,
     node: Node,
@@ -221,19 +209,3 @@ def _model_told(
         return
     found = model_breaches(result, samples)
     yield from _checked(reading, node, result, found)
-
-
-def _asset(result: Result) -> AssetKey:
-    assert result.asset_key is not None  # every one of ours says it
-    return result.asset_key
-
-
-def _evaluation(result: AssetCheckResult) -> AssetCheckEvaluation:
-    return AssetCheckEvaluation(
-        asset_key=_asset(result),
-        check_name=str(result.check_name),
-        passed=result.passed,
-        severity=result.severity,
-        description=result.description,
-        metadata=result.metadata,
-    )
