@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import duckdb
 import pytest
 
 dg = pytest.importorskip("dagster")
@@ -184,6 +185,12 @@ def written(folder: Path, files: dict[str, str], api: Api | None = None) -> Path
 def rows(session: Session, pipeline: str, table: str) -> list[tuple[int, str]]:
     found = session.dataset(pipeline).sql(f'SELECT id, name FROM "{table}" ORDER BY id').arrow()
     return [(row["id"], row["name"]) for row in found.to_pylist()]
+
+
+def rows_in(folder: Path, *tables: str) -> list[int]:
+    with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as con:
+        counts = [con.execute(f"SELECT count(*) FROM {table}").fetchone() for table in tables]
+    return [count[0] for count in counts if count]
 
 
 def run(session: Session, *names: str) -> list[Status]:
@@ -416,3 +423,20 @@ def test_one_function_says_what_assets_are(tmp_path: Path) -> None:
         assert spec.key.path[0] == "mine"
         assert spec.owners == ["team:mine"]
         assert all(dep.asset_key.path[0] == "mine" for dep in spec.deps)
+
+
+def test_folders_with_definitions_of_their_own_go_into_one_code_location(tmp_path: Path) -> None:
+    """As `dagster.load_from_defs_folder` finds them: a function that builds them, a folder each."""
+    made = []
+    for schema in ("ads", "rates"):
+        resources = [
+            ConfigurableDltResource.config(dlt.resource(rows_of, name=f"{schema}.{table}"), kinds={"api"})
+            for table in ("one", "two")
+        ]
+        made.append(DagsterDltFactory.build_definitions(tuple(resources), root=tmp_path))
+    defs = dg.Definitions.merge(*made)
+    dg.Definitions.validate_loadable(defs)
+    with dg.DagsterInstance.ephemeral() as instance:
+        for job in ("ads_all", "rates_two"):
+            assert defs.resolve_job_def(job).execute_in_process(instance=instance).success
+    assert rows_in(tmp_path, "ads.one", "rates.two", "ads.two") == [1, 1, 1]

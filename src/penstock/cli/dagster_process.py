@@ -132,11 +132,17 @@ def message(text: str) -> str | None:
 
 
 class Dagster:
-    """`dagster dev` in a process group of its own, its lines kept in a file and the loud ones told."""
+    """`dagster dev` in a process group of its own, its lines kept in a file and the loud ones told.
 
-    def __init__(self, served: Served, host: str, port: int, tell: Callable[[str], None]) -> None:
+    `redact` takes secrets out of what is kept.
+    """
+
+    def __init__(
+        self, served: Served, host: str, port: int, tell: Callable[[str], None], redact: Callable[[str], str]
+    ) -> None:
         self._log: IO[str] = served.log.open("w", encoding="utf-8")
         self._tell = tell
+        self._redact = redact
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-W", "ignore", "-m", "dagster", "dev"),
@@ -180,7 +186,7 @@ class Dagster:
         assert self._process.stdout is not None
         for text in self._process.stdout:
             if not self._log.closed:
-                self._log.write(text)
+                self._log.write(self._redact(text))
                 self._log.flush()
             if (told := message(text)) is not None:
                 self._tell(told)

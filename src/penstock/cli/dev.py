@@ -55,7 +55,9 @@ def dev(
     what = served.own.name if served.own else "the project"
     told(f"starting Dagster for {name}, as {what} says")
     with _signals() as asked:
-        dagster = Dagster(served, host, port, lambda text: told(f"dagster: {text}", loud=True))
+        dagster = Dagster(
+            served, host, port, lambda text: told(f"dagster: {text}", loud=True), terminal.redact
+        )
         asked.second = dagster.kill
         try:
             _serve(dagster, _address(host, port), asked, told)

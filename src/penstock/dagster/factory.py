@@ -76,12 +76,19 @@ def session_of(
 ) -> Session:
     """The project that resources are, in use. Arguments: as `DagsterDltFactory.build_definitions`."""
     home = Path(root) if root is not None else Path.cwd()
+    name = None
     if isinstance(resources, str | Path):
         home = Path(root) if root is not None else Path(resources)
+        name = Path(resources).absolute().name
         resources = find_resources(Path(resources))
     home, destination, layers = _settled(home.absolute(), destination, layers)
-    said = _said(resources, home, destination, layers)
+    said = {"name": name or _name(resources), **_said(resources, home, destination, layers)}
     return Session(make_project(said, home, "the configured resources"))
+
+
+def _name(resources: Sequence[ConfigurableDltResource]) -> str:
+    """What the project is called: as its schemas, so that several can be in one code location."""
+    return "_".join(dict.fromkeys(one.schema or one.table for one in resources)) or "platform"
 
 
 def _settled(
@@ -118,7 +125,7 @@ def _said(
             "destination": _within(destination, one.schema),
             "tables": {one.table: _table(one)},
         }
-    said = {"name": root.name or "platform", "destination": destination, "pipelines": pipelines}
+    said = {"destination": destination, "pipelines": pipelines}
     return {**said, "layers": dict(layers)} if layers is not None else said
 
 
