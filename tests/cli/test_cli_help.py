@@ -15,7 +15,7 @@ COMMANDS = [
     "", "init", "generate", "check", "plan", "run", "build", "status", "show", "docs", "rebuild", "drop",
     "quarantine", "schema", "schema export", "schema import", "schema history", "schema diff", "schema align",
     "quarantine list", "quarantine show", "quarantine export", "quarantine replay",
-    "add", "install", "remove", "config", "select", "invoke", "adopt", "state", "job", "schedule",
+    "add", "install", "remove", "config", "select", "invoke", "dbt", "adopt", "state", "job", "schedule",
     "dev", "state list", "state get", "state set", "state merge", "state clear", "state copy", "state move",
     "state export", "state import", "job add", "job set", "job list", "job remove", "schedule add",
     "schedule set", "schedule list", "schedule run", "schedule remove", "el",

@@ -13,7 +13,7 @@ from penstock.cli.terminal import Terminal
 def dbt(
     context: typer.Context,
     arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="[ARGUMENT...]", help="What dbt is given.")
+        list[str] | None, typer.Argument(metavar="ARGUMENT", help="What dbt is given.")
     ] = None,
     project: options.Project = None,
     environment: options.Environment = None,

@@ -93,8 +93,8 @@ class Setup:
     threads: int | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
-    say: Callable[[str], None] | None = None
-    redact: Callable[[str], str] = str
+    say: Callable[[str], None] | None = field(default=None, repr=False)
+    redact: Callable[[str], str] = field(default=str, repr=False)
 
 
 class DbtProject:
