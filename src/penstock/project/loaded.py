@@ -45,7 +45,7 @@ class LoadedProject:
 
     def spec(self, pipeline: str, table: str) -> TableSpec:
         """What the project says of a table; the defaults for one that it does not name."""
-        return tables_of(pipeline_of(self.project, pipeline)).get(table, TableSpec())
+        return pipeline_of(self.project, pipeline).tables.get(table) or TableSpec()
 
     def table(self, pipeline: str, table: str, hinted: Table | None = None) -> Table:
         """What is promised of a table: by the project file, else its metadata file, else what is `hinted`."""

@@ -240,7 +240,7 @@ class TableSpec(Labels):
     """The columns that tell one row from another."""
     partitions: Names = ()
     """The columns by which files of the destination are laid out."""
-    gate: GateSpec = GateSpec()
+    gate: GateSpec = Field(default_factory=GateSpec)  # a default with a mapping in it would be copied deeply
     """What files and rows must satisfy."""
     contract: Annotated[
         ContractSpec, BeforeValidator(short.contract, json_schema_input_type=Mode | ContractSpec)
