@@ -32,8 +32,9 @@ def profile(
     ]
     number = rows_of(con, f'SELECT count(*) FROM "{table}"')[0][0]
     rows = sample(table, number, stored=not key, key=key)
-    first = table_of(con, first_question(rows, columns, exact=number <= profiling.EXACT)).to_pylist()[0]
-    found = first_answer(first, columns)
+    exact = number <= profiling.EXACT
+    first = table_of(con, first_question(rows, columns, exact=exact)).to_pylist()[0]
+    found = first_answer(first, columns, exact=exact)
     more = " UNION ALL ".join(second_question(rows, columns, first))
     return second_answer(found, columns, first, rows_of(con, more) if more else [])
 
@@ -114,7 +115,7 @@ def test_names_of_all_kinds(con: Any) -> None:
     rows = sample('a "b', 2, stored=True, key=())
     columns = [Asked('x "y', "INTEGER"), Asked("select", "VARCHAR")]
     first = table_of(con, first_question(rows, columns, exact=True)).to_pylist()[0]
-    assert first_answer(first, columns)["select"].high == "</script>"
+    assert first_answer(first, columns, exact=True)["select"].high == "</script>"
 
 
 def test_a_hidden_column_is_only_counted(con: Any) -> None:
@@ -162,3 +163,4 @@ def test_distinct_values_of_many_rows_are_estimated(con: Any) -> None:
     assert 18_000 < found["i"].distinct <= 20_000
     assert found["few"].distinct is not None
     assert 45 <= found["few"].distinct <= 55
+    assert found["few"].estimated

@@ -136,7 +136,7 @@ def _looked_at(destination: Destination, batch: Sequence[_Piece]) -> Iterator[tu
     for i, (p, first) in enumerate(zip(batch, firsts, strict=True)):
         if not isinstance(first, PenstockError):
             second = [(row["which"], row["value"], row["n"]) for row in rows if row["piece"] == i]
-            columns = second_answer(first_answer(first, p.columns), p.columns, first, second)
+            columns = second_answer(first_answer(first, p.columns, exact=p.exact), p.columns, first, second)
             yield p.table, TableProfile(first["n"], columns)
 
 

@@ -89,7 +89,8 @@ def _shown(value: Any) -> str:
 
 def profile_of(profile: ColumnProfile, why: str | None) -> dict[str, Any]:
     """A profile as JSON; nothing but counts for a column whose values are not told."""
-    counts = {"count": profile.count, "nulls": profile.nulls, "distinct": profile.distinct}
+    counts: dict[str, Any] = {"count": profile.count, "nulls": profile.nulls, "distinct": profile.distinct}
+    counts |= {"about": True} if profile.estimated else {}
     if why or profile.hidden:
         return counts
     return counts | {

@@ -36,7 +36,7 @@ class ColumnProfile:
 
     `quantiles` are the values below which 5, 25, 50, 75 and 95 % lie. `bins` count values in equal steps from
     `low` to `high`; `top` are the most frequent values with their counts. `hidden` says why values are not
-    told; nothing but counts is here then.
+    told; nothing but counts is here then. `estimated`: `distinct` is a few per cent off.
     """
 
     count: int
@@ -49,6 +49,7 @@ class ColumnProfile:
     bins: tuple[int, ...] = ()
     top: tuple[tuple[str, int], ...] = ()
     hidden: str | None = None
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,8 +108,10 @@ def first_question(rows: str, columns: Sequence[Asked], *, exact: bool) -> str:
     return f"SELECT {', '.join(parts)} FROM ({rows})"
 
 
-def first_answer(answer: Mapping[str, Any], columns: Sequence[Asked]) -> dict[str, ColumnProfile]:
-    """The profiles that the answer of the first question makes."""
+def first_answer(
+    answer: Mapping[str, Any], columns: Sequence[Asked], *, exact: bool
+) -> dict[str, ColumnProfile]:
+    """The profiles that the answer of the first question makes; `exact` as it was asked."""
     found = {}
     for i, column in enumerate(columns):
         mean = answer.get(f"mean_{i}")
@@ -122,6 +124,7 @@ def first_answer(answer: Mapping[str, Any], columns: Sequence[Asked]) -> dict[st
             mean=mean if mean is not None and math.isfinite(mean) else None,
             quantiles=tuple(answer.get(f"quantiles_{i}") or ()),
             hidden=column.hidden,
+            estimated=not exact,
         )
     return found
 

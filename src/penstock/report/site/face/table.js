@@ -54,7 +54,7 @@ function columnTable(t, chosen) {
       [c.description, c.rules && h("div", { class: "soft" }, c.rules.join(" · "))]];
     if (seen) {
       const p = c.profile;
-      cells.push(p ? share(p.nulls, p.count) : "–", p && p.distinct !== undefined ? count(p.distinct) : "–",
+      cells.push(p ? share(p.nulls, p.count) : "–", p && p.distinct !== undefined ? `${p.about ? "≈ " : ""}${count(p.distinct)}` : "–",
         p ? values(p, c.hidden) : null);
     }
     return { attributes: { class: chosen === c.name ? "lit" : undefined, "data-column": c.name }, cells };
