@@ -20,7 +20,15 @@ from penstock.cli.dagster_graph import graph
 from penstock.cli.dagster_process import message, prepare
 
 Penstock = Callable[..., Outcome]
-PROJECT = "name: shop and co\ndestination: duckdb:///w.duckdb\n"
+PROJECT = """
+name: shop and co
+destination: duckdb:///w.duckdb
+pipelines:
+  shop:
+    source: {type: filesystem, path: in, tables: {orders: "*.jsonl"}}
+    tables: {orders: {columns: {id: int64}}}
+"""
+POOL = "penstock_duckdb_w_duckdb"
 OWN = """
 import dagster as dg
 
@@ -184,28 +192,27 @@ def until(run: subprocess.Popen[str], words: str) -> list[str]:
 @pytest.mark.slow
 def test_it_serves_until_it_is_stopped_and_nothing_is_left(project: Path) -> None:
     pytest.importorskip("dagster_webserver")
-    (project / "definitions.py").write_text(OWN)
     port = free_port()
     run = started(port)
     lines = until(run, "Ctrl-C stops it")
     url = f"http://127.0.0.1:{port}"
     found = graph(url)
     said = ended(run)
-    assert lines[0] == "starting Dagster for shop and co, as definitions.py says"
-    assert lines[-1].startswith(f"{url} shows 1 asset, ")
+    assert lines[0] == "starting Dagster for shop and co, as the project says"
+    assert lines[-1].startswith(f"{url} shows 4 assets, ")
     assert found is not None
-    assert (found.assets, found.pools, found.faults) == (1, ("warehouse",), ())
+    assert (found.assets, found.pools, found.faults) == (4, (POOL,), ())
     assert said == "stopping Dagster\n"
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
     limits = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "dagster", "instance", "concurrency", "get", "warehouse"],
+        [sys.executable, "-W", "ignore", "-m", "dagster", "instance", "concurrency", "get", POOL],
         env={**os.environ, "DAGSTER_HOME": str(project / ".penstock" / "dagster")},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert limits.stdout == '"warehouse": 0 / 1 slots occupied\n'
+    assert limits.stdout == f'"{POOL}": 0 / 1 slots occupied\n'
 
 
 @pytest.mark.slow
