@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from penstock.models.model import Model
     from penstock.plan import BuildPlan
     from penstock.ports import Batches, Destination, Store
-    from penstock.run.build_flow import BuildFlow, Make, ModelFlow
+    from penstock.run.build_flow import BuildFlow, Known, Make, ModelFlow
     from penstock.run.recording import Runs
 
 MODELS = "models"
@@ -105,6 +105,7 @@ class Building:
 
     def _locked(self, flow: BuildFlow, wish: Wish, wait_s: float) -> tuple[ModelResult, ...]:
         from penstock.run.build import build_models
+        from penstock.run.build_flow import Known
         from penstock.run.build_record import BuildRecording
         from penstock.run.pipeline import lock
 
@@ -115,9 +116,10 @@ class Building:
         with lock(flow, wait_s):
             before = flow.destination.fingerprint()
             try:
-                plan = self._plan(flow, wish)
+                known = Known.of(flow.builder)
+                plan = self._plan(flow, wish, known)
                 left = self._left(flow, plan, wish)
-                build_models(flow, plan, results, full=wish.full)
+                build_models(flow, plan, known, results, full=wish.full)
             except BaseException as stopped:
                 recording.keep((*left, *results), stopped)
                 raise
@@ -142,7 +144,7 @@ class Building:
         destination = self._open()
         try:
             flow = self._flow(destination, _unheard)
-            plan = self._plan(flow, wish, loading)
+            plan = self._plan(flow, wish, loading=loading)
         finally:
             destination.close()
         chosen = self._chosen(wish)
@@ -250,13 +252,18 @@ class Building:
 
         return select(self._models, wish.select, wish.exclude)
 
-    def _plan(self, flow: BuildFlow, wish: Wish, loading: Sequence[str] = ()) -> BuildPlan:
+    def _plan(
+        self, flow: BuildFlow, wish: Wish, known: Known | None = None, loading: Sequence[str] = ()
+    ) -> BuildPlan:
         from penstock.plan import plan_build
+        from penstock.run.build_flow import Known
 
-        built, versions = flow.builder.built(), flow.builder.versions()
+        known = known or Known.of(flow.builder)
         chosen = self._chosen(wish)
         day = today(flow.now)
-        return plan_build(self._models, built, versions, chosen, full=wish.full, loading=loading, today=day)
+        return plan_build(
+            self._models, known.built, known.versions, chosen, full=wish.full, loading=loading, today=day
+        )
 
     def _left(self, flow: BuildFlow, plan: BuildPlan, wish: Wish) -> tuple[ModelResult, ...]:
         """What a plan leaves alone of what the wish is about."""

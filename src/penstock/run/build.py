@@ -17,7 +17,7 @@ from penstock.ledger import Built
 from penstock.plan import Build, BuildPlan, Leave, built_from, inputs_of
 from penstock.report.facts import Event, ModelDone, ModelResult, ModelStarted, ModelStatus, Pause
 from penstock.run.build_aside import recover_rejects
-from penstock.run.build_flow import BuildFlow, Task
+from penstock.run.build_flow import BuildFlow, Known, Task
 from penstock.run.build_model import begins_anew, build_model
 
 POLL_S = 0.2
@@ -25,14 +25,18 @@ DBT = "dbt"
 MOST_THREADS = 8
 
 
-def build_models(flow: BuildFlow, plan: BuildPlan, results: list[ModelResult], *, full: bool) -> None:
+def build_models(
+    flow: BuildFlow, plan: BuildPlan, known: Known, results: list[ModelResult], *, full: bool
+) -> None:
     """Build what a plan says; what becomes of each model is added to `results` as it ends.
 
-    Called with the destination's lock held.
+    `known` is what the plan was made of. Called with the destination's lock held.
     """
-    recover_rejects(flow)
+    recover_rejects(flow, known.built)
     if plan.builds:
-        _Walk(flow, {step.model: step for step in plan.builds}, full=full, results=results).all()
+        waiting = {step.model: step for step in plan.builds}
+        walk = _Walk(flow, waiting, full, results, dict(known.built), dict(known.versions))
+        walk.all()
 
 
 def left_alone(flow: BuildFlow, step: Leave) -> ModelResult:
@@ -77,8 +81,8 @@ class _Walk:
     waiting: dict[str, Build]
     full: bool
     results: list[ModelResult]
-    built: dict[str, Built] = field(default_factory=dict)
-    versions: dict[str, str | None] = field(default_factory=dict)
+    built: dict[str, Built]
+    versions: dict[str, str | None]
     running: dict[Future[ModelResult], Task] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)
     needs: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -90,7 +94,6 @@ class _Walk:
     def all(self) -> None:
         """Build everything that can be built."""
         self.of = len(self.waiting)
-        self._look()
         self.needs = self._order()
         threads = max(1, min(self.flow.threads, MOST_THREADS, self.of))
         with ThreadPoolExecutor(threads, thread_name_prefix="penstock-build") as pool:
@@ -105,10 +108,6 @@ class _Walk:
             except BaseException:
                 self.stopping.set()  # what is under way is rolled back before the lock is let go
                 raise
-
-    def _look(self) -> None:
-        self.built = dict(self.flow.builder.built())
-        self.versions = dict(self.flow.builder.versions())
 
     def _order(self) -> dict[str, frozenset[str]]:
         """The models of this walk that each has to wait for: those that it reads, through views too."""
@@ -238,7 +237,8 @@ class _Walk:
         rows = [self._built(result, tasks[result.model]) for result in done]
         if rows:
             self.flow.builder.record(rows)
-        self._look()
+        known = Known.of(self.flow.builder)
+        self.built, self.versions = dict(known.built), dict(known.versions)
 
     def _built(self, result: ModelResult, task: Task) -> Built:
         model = task.flow.model

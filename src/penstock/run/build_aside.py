@@ -6,7 +6,10 @@ where rows of earlier builds stay, so do their rejects.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from penstock.layers import land_key, parse_key, quarantined_rows_key, quote
+from penstock.ledger import Built
 from penstock.models.model import Materialization
 from penstock.run.build_flow import MODELS, BuildFlow, Task
 from penstock.run.rejects import RejectFile
@@ -44,9 +47,11 @@ def is_unfinished(flow: BuildFlow) -> bool:
     return any(True for _ in flow.quarantine.list(f"{STAGED}{flow.dataset}/"))
 
 
-def recover_rejects(flow: BuildFlow) -> None:
-    """Finish what a killed build had staged. Called with the destination's lock held."""
-    last = flow.builder.built()
+def recover_rejects(flow: BuildFlow, last: Mapping[str, Built]) -> None:
+    """Finish what a killed build had staged; `last` are the last builds of all models.
+
+    Called with the destination's lock held.
+    """
     for built in last.values():
         if built.materialized == Materialization.TABLE:
             _forget(flow, built.model, before=int(built.started_at.timestamp()))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from penstock.gate.arrival import ArrivalRules
 from penstock.gate.rules import RowRules
+from penstock.ledger import Built
 from penstock.models.model import Model
 from penstock.plan import views_of
 from penstock.ports import Batches, Builder, Destination, Store
@@ -91,6 +92,19 @@ class BuildFlow:
         """Whether rows of a model hold what not everybody may see."""
         flow = self.models.get(table)
         return flow is not None and any(c.sensitive for c in flow.declared.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a destination says of its models and relations (`ports.Builder.built` and `versions`)."""
+
+    built: Mapping[str, Built]
+    versions: Mapping[str, str | None]
+
+    @classmethod
+    def of(cls, builder: Builder) -> Known:
+        """What it says now."""
+        return cls(builder.built(), builder.versions())
 
 
 @dataclass(frozen=True, slots=True)
