@@ -36,7 +36,7 @@ def test_a_profile_is_made_for_the_destination(tmp_path: Path) -> None:
     assert output.settings["threads"] == 3
     assert output.settings["settings"]["memory_limit"].endswith("MB")
     assert project.setup.near == Home("main", "w")
-    made = project._generated() / "profiles.yml"
+    made = project.dbt.generated() / "profiles.yml"
     assert made == tmp_path / ".penstock/dbt/profiles/profiles.yml"
     assert set(YAML(typ="safe").load(made.read_text())) == {"resale_flat"}
     assert (tmp_path / ".penstock" / ".gitignore").read_text() == "*\n"

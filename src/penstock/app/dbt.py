@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from penstock.dbt.manifest import Home
     from penstock.dbt.nodes import DbtNode
     from penstock.dbt.profiles import Output
-    from penstock.dbt.project import DbtProject, Setup
+    from penstock.dbt.program import Setup
+    from penstock.dbt.project import DbtProject
 
 HOME = Path(".penstock") / "dbt"
 PLUGINS = Path(".penstock") / "plugins"
@@ -157,7 +158,7 @@ def _setup(
     env: Mapping[str, str],
     say: Callable[[str], None] | None,
 ) -> Setup:
-    from penstock.dbt.project import Setup
+    from penstock.dbt.program import Setup
 
     root = Path(loaded.project.root).resolve()
     output = _output(loaded, spec, file, profiles)
