@@ -116,7 +116,9 @@ def _with_dbt(catalogue: Catalogue, session: Session) -> Catalogue:
     said = (
         "The models of dbt, which are known when dbt has read its project: by a build, or `penstock check`."
     )
-    node = Node((Layer.MODEL, name), Layer.MODEL, Table(name, description=said), DBT, unlisted=True)
+    above = tuple(n.key for n in catalogue.of(Layer.WAREHOUSE))  # whatever it reads is made before
+    table = Table(name, description=said)
+    node = Node((Layer.MODEL, name), Layer.MODEL, table, DBT, reads=above, unlisted=True)
     return replace(catalogue, nodes=(*catalogue.nodes, node))
 
 
