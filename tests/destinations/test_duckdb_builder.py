@@ -21,7 +21,7 @@ from penstock.schema import types as t
 from penstock.schema.disposition import Disposition, Strategy, WriteMode
 from penstock.schema.table import Table
 from penstock.testing.builder import BuilderOf, BuilderSuite, built_of
-from penstock.testing.loads import APPEND, REPLACE, Factory, Loads, file_of, table
+from penstock.testing.loads import APPEND, REPLACE, Factory, Loads, commit_of, file_of, table
 
 CDC = Disposition(WriteMode.MERGE, ("id",), "seq", strategy=Strategy.CDC, hard_delete="gone")
 
@@ -149,6 +149,20 @@ def test_queries_run_in_utc_and_under_the_limits_of_the_project(tmp_path: Path) 
     assert row == {
         "TimeZone": "UTC", "threads": 1, "memory_limit": "95.3 MiB", "python_enable_replacements": False
     }  # fmt: skip
+
+
+def test_limits_are_those_of_models_again_after_a_load(at: DuckDBDestination) -> None:
+    limit = "SELECT current_setting('memory_limit') AS x"
+    with at.lock("p", "test"):
+        builder = DuckDBBuilder(at)
+        build(builder, "before", limit)
+        load = at.begin("p", "L1")
+        load.shape(table("t", id=t.INT64), APPEND)
+        load.commit(commit_of("L1", schemas=(table("t", id=t.INT64),)))
+        build(builder, "after", limit)
+        with pytest.raises(RefusedError, match="pipeline"):
+            builder.begin("t", "B1")
+        assert values(at, "SELECT x FROM before") == values(at, "SELECT x FROM after")
 
 
 def test_graves_go_when_a_table_is_made_anew_or_dropped(at: DuckDBDestination) -> None:

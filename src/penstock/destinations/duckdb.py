@@ -37,6 +37,8 @@ class DuckDBDestination:
         self._wal = self.path.with_name(self.path.name + ".wal")
         self._held = False
         self._con: Any = None  # Any: DuckDB's connection is untyped
+        self.loads = 0
+        """How many loads were begun; each leaves the connection with limits of its own."""
 
     def fingerprint(self) -> str | None:
         """Size, time and identity of the file and of its write-ahead log."""
@@ -74,6 +76,7 @@ class DuckDBDestination:
         from penstock.destinations.duckdb_load import DuckDBTransaction
 
         limits = self.limits
+        self.loads += 1
         return DuckDBTransaction(self.writing(), str(self.path), pipeline, load_id, limits, self._outcome)
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> Any:

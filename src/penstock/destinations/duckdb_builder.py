@@ -24,7 +24,7 @@ class DuckDBBuilder:
     def __init__(self, destination: DuckDBDestination) -> None:
         self._destination = destination
         self._guard = Lock()
-        self._writer: Any = None  # Any: DuckDB's connection is untyped
+        self._known: tuple[Any, int] | None = None  # Any: DuckDB's connection is untyped
         self._relations: dict[str, str] = {}
         self._built: dict[str, Built] = {}
         self._loaded: frozenset[str] = frozenset()
@@ -73,9 +73,9 @@ class DuckDBBuilder:
         return DuckDBBuild(site, model, build_id)
 
     def _ready(self) -> None:
-        """Know what is in the file, which nobody else writes to; and make the ledger's table, once."""
+        """Know what is in the file, and make the ledger's table; once, unless something was loaded since."""
         writer = self._destination.writing()
-        if writer is self._writer:
+        if self._known == (writer, self._destination.loads):
             return
         from penstock.destinations import duckdb_models as models
 
@@ -87,7 +87,7 @@ class DuckDBBuilder:
         self._loaded = models.loaded(writer)
         self._relations.clear()
         self._relations.update(models.kinds(writer))
-        self._writer = writer
+        self._known = (writer, self._destination.loads)
 
     def _refuse_taken(self, model: str) -> None:
         from penstock.destinations.columns import check_table_name
@@ -186,4 +186,4 @@ class DuckDBBuilder:
                 raise
             finally:
                 con.close()
-            self._writer = None  # what there is has changed
+            self._known = None  # what there is has changed
