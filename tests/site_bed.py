@@ -98,7 +98,8 @@ def catalogue() -> Catalogue:
             *way(ORDERS, "shop", freshness=Freshness(86_400.0), owners=("sales",), checks=(
                 Check("amount.minimum", "drop", "amount"), Check("min_rows", "fail", None, "not empty"),
             )),
-            model(BY_COUNTRY, orders, customers),
+            Node(("source", "rates"), Layer.SOURCE, Table("rates"), "external", relation="rates"),
+            model(BY_COUNTRY, orders, customers, ("source", "rates")),
             model(RECEIPTS, orders, customers),
             model(GUESSES, customers, tool="python", sql=None),
         ),

@@ -66,6 +66,7 @@ def test_a_project_that_ran(bed: Bed) -> None:
     assert [(p.loaded, p.quarantined, p.files) for p in known.history] == [(20, 0, 1), (1, 1, 1)]
     assert known.profile is not None
     seen = known.profile.columns
+    assert list(seen) == ["v", "email", "word"]
     assert (seen["v"].low, seen["v"].high, sum(seen["v"].bins)) == ("0", "100", 21)
     assert seen["word"].top == (("a", 10), ("b", 10), ("aa", 1))
     assert (seen["email"].count, seen["email"].distinct, seen["email"].low) == (21, 21, None)

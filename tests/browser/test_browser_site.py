@@ -14,8 +14,9 @@ import site_bed
 # Any: pages of playwright
 PAGES = (
     "#/", "#/tables", "#/models", "#/lineage", "#/runs", "#/quality", "#/table/shop.orders",
-    "#/table/shop.customers", "#/table/orders_by_country", "#/lineage/shop.orders", "#/run/run-8",
-    "#/lineage/orders_by_country/amount", "#/pipeline/shop", "#/nothing/of/that/name", "#/table/%E0%A4%A",
+    "#/table/shop.customers", "#/table/orders_by_country", "#/table/rates", "#/lineage/shop.orders",
+    "#/run/run-8", "#/lineage/orders_by_country/amount", "#/pipeline/shop", "#/nothing/of/that/name",
+    "#/table/%E0%A4%A",
 )  # fmt: skip
 Open = Callable[..., Any]
 

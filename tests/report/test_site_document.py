@@ -35,7 +35,7 @@ def column(told: dict[str, Any], name: str, of: str) -> dict[str, Any]:
 
 def test_a_table_is_one_whatever_layers_it_passes() -> None:
     told = shop()
-    names = ["shop.customers", "shop.orders", "orders_by_country", "receipts", "guesses"]
+    names = ["shop.customers", "shop.orders", "rates", "orders_by_country", "receipts", "guesses"]
     assert [t["id"] for t in told["tables"]] == names
     assert [x["layer"] for x in table(told, "shop.orders")["layers"]] == [
         "source",
@@ -43,12 +43,13 @@ def test_a_table_is_one_whatever_layers_it_passes() -> None:
         "raw_hist",
         "warehouse",
     ]
-    assert table(told, "orders_by_country")["reads"] == ["shop.orders", "shop.customers"]
+    assert table(told, "orders_by_country")["reads"] == ["shop.orders", "shop.customers", "rates"]
+    assert table(told, "rates")["kind"] == "foreign"
 
 
 def test_everything_leads_somewhere() -> None:
     told = shop()
-    ids = {t["id"]: {c["name"] for c in t["columns"]} for t in told["tables"]}
+    ids = {t["id"]: {c["name"] for c in t.get("columns", ())} for t in told["tables"]}
     runs = {r["id"] for r in told["runs"]}
     assert all(read in ids for t in told["tables"] for read in t.get("reads", ()))
     for model, columns in told["lineage"].items():

@@ -8,6 +8,7 @@ from typing import Any
 
 from penstock.errors import NotFoundError, PenstockError, RefusedError
 from penstock.gate.rules import identifier
+from penstock.ledger import LOAD_ID
 from penstock.ports import Destination
 from penstock.report.site.facts import TableProfile
 from penstock.report.site.profiling import (
@@ -38,7 +39,7 @@ class Relation:
 
 
 def relations(destination: Destination) -> dict[str, Relation]:
-    """Every table and view of a destination, by name, without those that Penstock keeps for itself."""
+    """Every table and view of a destination, by name, without what Penstock keeps there for itself."""
     stored = f"SELECT table_name FROM duckdb_tables() WHERE {_HERE}"
     rows = destination.query(
         f"SELECT table_name, column_name, data_type, table_name IN ({stored}) AS stored "
@@ -47,7 +48,7 @@ def relations(destination: Destination) -> dict[str, Relation]:
     found: dict[str, Relation] = {}
     for row in rows:
         name = row["table_name"]
-        if not name.startswith("_penstock"):
+        if not name.startswith("_penstock") and row["column_name"] != LOAD_ID:
             before = found[name].columns if name in found else {}
             found[name] = Relation(name, {**before, row["column_name"]: row["data_type"]}, row["stored"])
     return found
