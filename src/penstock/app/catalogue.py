@@ -21,7 +21,7 @@ from penstock.project.singer import SingerSpec
 from penstock.project.sources import FilesystemSpec, RefSpec
 from penstock.project.spec import ParquetSpec, PipelineSpec
 from penstock.project.sql import SqlDatabaseSpec
-from penstock.project.tables import dataset_of, destination_of, globs_of
+from penstock.project.tables import dataset_of, destination_of, disposition_of, globs_of
 from penstock.schema.hints import Hints
 from penstock.schema.table import Table
 
@@ -78,7 +78,8 @@ class _Pipeline:
         spec = self.loaded.spec(self.name, name)
         table = self.loaded.table(self.name, name, hints.declared if hints else None)
         promised = table if hints is None else self.loaded.table(self.name, name)
-        disposition = self.loaded.disposition(self.name, name, hints)
+        hinted, where = hints.disposition if hints else None, self.loaded.below(self.name, name)
+        disposition = disposition_of(spec, table, hinted, where=where)
         source, land, raw, warehouse = self.path(table, (self.spec, spec), f"{self.dataset}/{quote(name)}")
         empty = Table(name, description=table.description)
         yield replace(source, table=empty, reads=self.fed_by(name))

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TypeAlias, TypeVar
 
 T = TypeVar("T")
@@ -221,6 +222,7 @@ _SYNONYMS: dict[str, DataType] = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=1024)
 def parse_type(text: str) -> DataType:
     """The type that `text` names, such as `int64`, `decimal(12,2)`, `list<struct<a: text>>`.
 
