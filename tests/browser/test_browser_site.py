@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -204,6 +205,8 @@ def test_pages_have_landmarks_headings_and_names(opened: Open, page: Any) -> Non
     for place in PAGES:
         opened(place)
         assert page.locator("h1").count() == 1
+        odd = r"undefined|NaN|\[object|[a-z]\.\d+$|^false$"
+        assert not re.search(odd, page.inner_text("main"), re.MULTILINE), place
         assert page.locator("header, nav, main, footer").count() == 4
         twice = page.evaluate(
             "() => { const ids = [...document.querySelectorAll('[id]')].map(e => e.id);"

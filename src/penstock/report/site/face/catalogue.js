@@ -13,16 +13,14 @@ function catalogueTable(found, label = "Tables") {
 function catalogue() {
   const by = new Map();
   for (const t of tables) {
-    const place = t.kind === "model" ? "model" : (t.layers || []).map((l) => l.layer).pop() || "warehouse";
+    const place = t.kind !== "table" ? t.kind : (t.layers || []).map((l) => l.layer).pop() || "warehouse";
     if (!by.has(place)) by.set(place, []);
     by.get(place).push(t);
   }
   const said = h("p", { class: "soft", role: "status" });
   const filter = h("input", { type: "search", id: "filter", placeholder: "Filter", autocomplete: "off" });
-  const groups = Object.keys(LAYERS).filter((l) => by.has(l)).map((layer) => {
-    const node = section(`${LAYERS[layer]}`, catalogueTable(by.get(layer), LAYERS[layer]));
-    return node;
-  });
+  const names = Object.entries({ ...LAYERS, foreign: "Tables of others" }).filter(([place]) => by.has(place));
+  const groups = names.map(([place, name]) => section(name, catalogueTable(by.get(place), name)));
   filter.addEventListener("input", () => {
     const wanted = filter.value.trim().toLowerCase();
     let left = 0;

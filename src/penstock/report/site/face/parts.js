@@ -22,9 +22,11 @@ const list = (ids) => ids.map((id, i) => [i > 0 && ", ", tableLink(id)]);
 const STATES = { loaded: "good", built: "good", refused: "bad", failed: "bad", stopped: "bad" };
 const state = (status) => h("span", { class: STATES[status] || "soft" }, status.replace(/_/g, " "));
 
+const newest = (t) => (t.kind === "foreign" ? "–" : when(lastAt(t)));
+
 function freshness(t) {
   const stale = staleness(t);
-  return [when(lastAt(t)), stale && [" ", pill(stale.level === "bad" ? "stale" : "ageing", stale.level)]];
+  return [newest(t), stale && [" ", pill(stale.level === "bad" ? "stale" : "ageing", stale.level)]];
 }
 
 const WORDS = new Set(("select from where group by order having join left right full inner outer cross lateral on using as " +

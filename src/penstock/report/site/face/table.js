@@ -11,7 +11,7 @@ function tablePage(id, column) {
     t.description && h("p", { class: "lead" }, t.description),
     facts([
       ["Rows", count(t.rows), t.part_of && ["parts of ", t.part_of]],
-      ["Newest data", when(lastAt(t)), stale ? h("span", { class: stale.level }, stale.text) : t.fresh
+      ["Newest data", newest(t), stale ? h("span", { class: stale.level }, stale.text) : t.fresh
         && `at most ${span(t.fresh.fail)} old`],
       ["Columns", count((t.columns || []).length)],
       waiting(id) > 0 && ["In quarantine", h("span", { class: "warn" }, counted(waiting(id), "row"))],
@@ -28,7 +28,7 @@ function tablePage(id, column) {
     section("Columns", columnTable(t, column)),
     t.points && section("Over time", loadsChart(t.points, t.kind === "model" ? "rows kept" : "rows loaded"),
       h("p", { class: "soft" }, t.kind === "model" ? "Rows of each build." : "Rows of each load; dropped and quarantined ones on top.",
-        t.earlier && ` ${counted(t.earlier, "earlier load")} not drawn.`),
+        t.earlier > 0 && ` ${counted(t.earlier, "earlier load")} not drawn.`),
       t.points.some((p) => p[5] > 0) && [h("h3", {}, "Bytes of files"), bytesChart(t.points)]),
     (t.layers || []).some((l) => l.place) && section("Where it lies", h("ul", { class: "way" },
       t.layers.filter((l) => l.place).map((l) => h("li", {}, (LAYERS[l.layer] || l.layer).replace(/s$/, ""),
