@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -131,6 +133,25 @@ def test_a_build_may_ask_the_ledger(store: LocalStore) -> None:
         build(builder, "m", "SELECT 1 AS id")
         build(builder, "n", f"SELECT model FROM {MODELS_TABLE} UNION ALL SELECT 'x' FROM \"m\"")
     assert sorted(values(store, "SELECT model FROM n")) == ["m", "x"]
+
+
+def test_who_asks_while_models_are_built_reads_each_commit_once(store: LocalStore) -> None:
+    done = Event()
+    with building(store) as builder, ThreadPoolExecutor(5) as pool:
+
+        def ask() -> None:
+            while not done.is_set():
+                builder.versions()
+
+        asking = pool.submit(ask)
+        names = [f"m{number}" for number in range(12)]
+        for _ in pool.map(lambda name: build(builder, name, "SELECT 1 AS id"), names):
+            pass
+        done.set()
+        asking.result()
+        told = builder._destination.current()
+        assert sorted(b.model for b in told.builds) == sorted(names)
+        assert told.sequence == len(told.loads) == len(names)
 
 
 def test_old_builds_are_forgotten_and_checkpoints_know_the_others(

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -67,6 +68,7 @@ class ParquetDestination:
         self._held = False
         self._settled = False
         self._snapshot: Snapshot | None = None
+        self._reading = RLock()  # models are built by several threads, of which each reads the log
 
     def fingerprint(self) -> str | None:
         """The newest entry of the log; None while files are not yet where the log says."""
@@ -215,13 +217,14 @@ class ParquetDestination:
 
     def current(self) -> Snapshot:
         """What the log says now; with the lock held, unfinished moves are finished first."""
-        self._snapshot = read_log(self._store, self._snapshot)
-        if self._held and not self._settled:
-            from penstock.destinations.parquet_settle import settle
+        with self._reading:
+            self._snapshot = read_log(self._store, self._snapshot)
+            if self._held and not self._settled:
+                from penstock.destinations.parquet_settle import settle
 
-            settle(self._store, self._snapshot)
-            self._settled = True
-        return self._snapshot
+                settle(self._store, self._snapshot)
+                self._settled = True
+            return self._snapshot
 
     def _publish(self, snapshot: Snapshot, entry: Entry) -> None:
         """Make an entry true, then bring its files to their places.
@@ -235,13 +238,14 @@ class ParquetDestination:
             self._lease.check()
         if entry.removed:
             note_removed(self._store, entry.load.load_id, entry.removed)
-        try:
-            write_entry(self._store, entry)
-        except (ConflictError, OutsideError) as error:
-            if not self._is_true(entry, error):
-                raise _refusal(error, self.url) from error
-        snapshot.apply(entry)
-        self._snapshot = snapshot
+        with self._reading:
+            try:
+                write_entry(self._store, entry)
+            except (ConflictError, OutsideError) as error:
+                if not self._is_true(entry, error):
+                    raise _refusal(error, self.url) from error
+            snapshot.apply(entry)
+            self._snapshot = snapshot
         try:
             move_in(self._store, entry.added)
             clear_removed(self._store, entry.load.load_id)
