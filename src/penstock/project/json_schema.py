@@ -77,10 +77,18 @@ def _complete(definition: dict[str, Any], model: type[BaseModel], notes: dict[tu
             if key in required:
                 required.remove(key)
                 choices.append({"anyOf": [{"required": [key]}, {"required": [name]}]})
+    definition["properties"] = {key: properties[key] for key in _order(model) if key in properties}
     if required:
         definition["required"] = sorted(required)
     if choices:
         definition["allOf"] = choices
+
+
+def _order(model: type[BaseModel]) -> list[str]:
+    """The keys of a model, its own before those that it shares with others."""
+    own = [name for kind in model.__mro__ for name in inspect.get_annotations(kind)]
+    fields = {name: model.model_fields[name] for name in own if name in model.model_fields}
+    return [key for name, field in fields.items() for key in (field.alias or name, name)]
 
 
 def _lenient(schema: dict[str, Any], note: str | None, required: bool) -> dict[str, Any]:
