@@ -440,3 +440,13 @@ def test_folders_with_definitions_of_their_own_go_into_one_code_location(tmp_pat
         for job in ("ads_all", "rates_two"):
             assert defs.resolve_job_def(job).execute_in_process(instance=instance).success
     assert rows_in(tmp_path, "ads.one", "rates.two", "ads.two") == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("tags", "shown"), [(["daily", "pii"], {"daily": "", "pii": ""}), ({"team": "ads"}, {"team": "ads"})]
+)
+def test_tags_are_names_or_names_with_values(tmp_path: Path, tags: Any, shown: dict[str, str]) -> None:
+    one = ConfigurableDltResource.config(ps.resource(rows_of, name="a.b"), tags=tags)
+    defs = DagsterDltFactory.build_definitions([one], root=tmp_path)
+    (table,) = [s for s in defs.resolve_all_asset_specs() if s.key == dg.AssetKey(["a", "b"])]
+    assert {name: value for name, value in table.tags.items() if not name.startswith("dagster/")} == shown
