@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("dagster")
+from dbt_bed import dbt_bed
+from singer_plugins import plugin_home
+
+__all__ = ["dbt_bed", "own_home", "plugin_home"]
 
 
 @pytest.fixture(autouse=True)
