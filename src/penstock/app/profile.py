@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,15 +101,21 @@ class _Piece:
     exact: bool
 
 
-def profiled(destination: Destination, wanted: Sequence[Wanted]) -> Iterator[tuple[str, TableProfile]]:
-    """What the columns of tables are like, by name. Small tables are looked at together: it is quicker."""
+def profiled(
+    destination: Destination, wanted: Sequence[Wanted], tell: Callable[[str], None]
+) -> dict[str, TableProfile]:
+    """What the columns of tables are like, by name; `tell` hears of each.
+
+    Small tables are looked at together: it is quicker.
+    """
     found: dict[str, TableProfile] = {}
     for batch in _batches([piece for one in wanted for piece in one.pieces()]):
         for table, profile in _looked_at(destination, batch):
+            tell(table)
             before = found.get(table, TableProfile())
             columns = {**before.columns, **profile.columns}
             found[table] = TableProfile(profile.looked_at, columns, before.note or profile.note)
-    yield from found.items()
+    return found
 
 
 def _batches(pieces: Sequence[_Piece]) -> Iterator[Sequence[_Piece]]:

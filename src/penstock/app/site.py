@@ -247,10 +247,7 @@ def _looked_at(
         for key, (node, relation) in own.items()
         if profile and (rows := counts[relation.name])
     ]
-    looked = {}
-    for name, found in profiled(home.destination, wanted):
-        tell(name)
-        looked[name] = found
+    looked = profiled(home.destination, wanted, tell)
     tables = dict(facts.tables)
     for key, (_, relation) in own.items():
         known = tables.get(key, TableFacts())

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from penstock.cli import options
 from penstock.cli.terminal import Terminal
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def docs(
@@ -40,28 +39,33 @@ def docs(
 
     terminal: Terminal = context.obj
     terminal.json = json
-    with opened(terminal, project, environment) as session:
-        pages = Gathering(session.loaded).site(profile=profile, tell=_teller(terminal))
-    written = []
+    with opened(terminal, project, environment) as session, _following(terminal) as tell:
+        pages = Gathering(session.loaded).site(profile=profile, tell=tell)
     for name, text in pages.items():
         write_whole(output / name, text)
-        written.append({"path": (output / name).as_posix(), "size_bytes": len(text.encode())})
+    written = {(output / name).as_posix(): len(text.encode()) for name, text in pages.items()}
     terminal.answer(
-        lambda: {"files": written},
-        lambda: [line(strong(str(f["path"])), f" ({size(int(str(f['size_bytes'])))})") for f in written],
+        lambda: {"files": [{"path": path, "size_bytes": bytes_} for path, bytes_ in written.items()]},
+        lambda: [line(strong(path), f" ({size(bytes_)})") for path, bytes_ in written.items()],
         data=True,
     )
     if browse:
         typer.launch((output / "index.html").resolve().as_uri())
 
 
-def _teller(terminal: Terminal) -> Callable[[str], None]:
-    """Says which table was looked at, on a terminal that follows; each takes the place of the one before."""
+@contextmanager
+def _following(terminal: Terminal) -> Iterator[Callable[[str], None]]:
+    """Says which table was looked at last, on one line of a terminal, which is empty again at the end."""
     from penstock.report.text import clean
 
-    def tell(table: str) -> None:
-        if terminal.follows and terminal.err.isatty():
-            terminal.err.write(f"\r\x1b[Klooked at {clean(table)} ")
+    shown = terminal.follows and terminal.err.isatty()
+
+    def write(text: str) -> None:
+        if shown:
+            terminal.err.write(f"\r\x1b[K{text}")
             terminal.err.flush()
 
-    return tell
+    try:
+        yield lambda table: write(f"looked at {clean(table)} ")
+    finally:
+        write("")
