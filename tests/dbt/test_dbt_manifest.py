@@ -163,10 +163,17 @@ def test_what_reads_as_a_source_what_dbt_makes_comes_in_a_later_run() -> None:
         node("other"),
         source("items", "raw"),
     )
-    parts = [[n.name for n in part] for part in stages(list(found.values()))]
-    assert [sorted(part) for part in parts] == [["other", "raw.items"], ["staged", "top"]]
-    assert stages([found["top"], found["other"]]) == [(found["top"], found["other"])]
-    assert stages([]) == []
+    nodes = list(found.values())
+
+    def runs(*names: str) -> list[list[str]]:
+        chosen = [n for n in nodes if n.name in names]
+        return [sorted(n.name for n in part) for part in stages(nodes, chosen)]
+
+    assert runs(*found) == [["other", "raw.items"], ["staged", "top"]]
+    assert runs("raw.items", "top") == [["raw.items"], ["top"]]  # a view between them is not built
+    assert runs("top", "staged", "other") == [["other", "staged", "top"]]
+    assert runs() == []
+    assert stages([], []) == []
 
 
 def test_sources_that_wait_for_each_other_are_left_to_dbt() -> None:
@@ -176,4 +183,4 @@ def test_sources_that_wait_for_each_other_are_left_to_dbt() -> None:
         source("a"),
         source("b"),
     )
-    assert [len(part) for part in stages(list(found.values()))] == [2]
+    assert [len(part) for part in stages(list(found.values()), list(found.values()))] == [2]

@@ -108,24 +108,27 @@ def materialization_of(node: DbtNode) -> Materialization:
     return _MATERIALIZED.get(node.materialized, Materialization.TABLE)
 
 
-def stages(nodes: Sequence[DbtNode]) -> list[tuple[DbtNode, ...]]:
-    """Nodes in the runs of dbt that they take, one after the other.
+def stages(nodes: Sequence[DbtNode], chosen: Sequence[DbtNode]) -> list[tuple[DbtNode, ...]]:
+    """The chosen ones of all nodes, in the runs of dbt that they take, one after the other.
 
     Nearly always one. dbt itself does not see that a source may be a table that it makes, such as a seed
-    that models read as a source: what reads such a source comes in a run after the one that makes it.
+    that models read as a source: what is below such a source comes in a run after the one that makes it.
     """
+    made = {node.name for node in chosen}
     stage = dict.fromkeys((node.name for node in nodes), 0)
     for _ in nodes:
         before = dict(stage)
         for node in nodes:
-            above = [stage[name] + (name in node.sources) for name in node.reads if name in stage]
-            stage[node.name] = max(above, default=0)
+            own = made.intersection(node.sources)
+            stage[node.name] = max(
+                (stage[name] + (name in own) for name in node.reads if name in stage), default=0
+            )
         if stage == before:
             break
-    else:
-        return [tuple(nodes)] if nodes else []  # they wait for each other; dbt does as it likes
-    last = max(stage.values(), default=-1)
-    return [tuple(node for node in nodes if stage[node.name] == number) for number in range(last + 1)]
+    else:  # they wait for each other; dbt does as it likes
+        return [tuple(chosen)] if chosen else []
+    numbers = sorted({stage[node.name] for node in chosen})
+    return [tuple(node for node in chosen if stage[node.name] == number) for number in numbers]
 
 
 def to_document(nodes: Iterable[DbtNode]) -> list[dict[str, Any]]:

@@ -85,7 +85,7 @@ class DbtProject:
         wanted = chosen_nodes(nodes, chosen)
         if not wanted:
             return ()
-        rounds = stages(wanted)
+        rounds = stages(nodes, wanted)
         follower = Follower(wanted, observe, self.setup.redact, self.shown)
         with self._turn():
             now = self.digest()
