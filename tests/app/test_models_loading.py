@@ -290,7 +290,7 @@ def test_expectations_that_are_not_sql(shop: Shop) -> None:
 def test_queries_that_the_engine_cannot_read(shop: Shop) -> None:
     shop.write("a.sql", head("tags: x", "SELECT a\nFRM t WHERE x ="))
     shop.write("b.sql", head("materialized: incremental\nprimary_key: a\nsource_filter: 'a >'", "FROM t"))
-    one, other = shop.faults()
+    other, one = shop.faults()
     assert "models/a.sql:5" in one and "syntax error" in one
     assert "`source_filter` is not a SQL condition" in other and "models/b.sql:4 (source_filter)" in other
 

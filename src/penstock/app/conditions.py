@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from penstock.errors import ProjectError, RefusedError
 from penstock.project.promise import TableSpec
@@ -32,19 +32,19 @@ def _conditions(spec: TableSpec) -> Iterator[tuple[tuple[str | int, ...], str, s
             yield (word,), f"`{word}`", condition
 
 
-def wrong_query(sql: str, path: str) -> ProjectError | None:
-    """What DuckDB has against the syntax of a query; tables and columns are not looked at."""
+def wrong_queries(queries: Sequence[tuple[str, str]]) -> Iterator[ProjectError]:
+    """What DuckDB has against the syntax of queries, each with its file; names are not looked up."""
+    if not queries:
+        return
     import duckdb
 
     from penstock.destinations.asked import check_select
 
     with duckdb.connect(":memory:") as con:
-        try:
-            check_select(con, sql, path)
-        except RefusedError as error:
-            line = _LINE.search(error.found or "")
-            place = f"{path}:{line[1]}" if line else path
-            return ProjectError(
-                error.what, where=place, found=error.found, expected=error.expected, hint=error.hint
-            )
-    return None
+        for sql, path in queries:
+            try:
+                check_select(con, sql, path)
+            except RefusedError as error:
+                line = _LINE.search(error.found or "")
+                facts = {"found": error.found, "expected": error.expected, "hint": error.hint}
+                yield ProjectError(error.what, where=f"{path}:{line[1]}" if line else path, **facts)

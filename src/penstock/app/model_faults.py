@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from penstock.app.conditions import wrong_conditions, wrong_query
+from penstock.app.conditions import wrong_conditions, wrong_queries
 from penstock.errors import ProjectError
 from penstock.project.loaded import LoadedProject
 from penstock.project.tables import destination_of, tables_of
@@ -47,11 +47,11 @@ def _tables_beside(loaded: LoadedProject) -> Mapping[str, str]:
     }
 
 
-def wrong_sql(model: LoadedModel) -> Iterator[ProjectError]:
-    """What the engine has against the syntax of a model's query, or of its conditions."""
-    yield from wrong_conditions(model.spec, model.where)
-    if model.model.tool == "sql" and (fault := wrong_query(model.model.sql, model.model.path)):
-        yield fault
+def wrong_sql(models: Sequence[LoadedModel]) -> Iterator[ProjectError]:
+    """What the engine has against the syntax of the models' conditions and queries."""
+    for model in models:
+        yield from wrong_conditions(model.spec, model.where)
+    yield from wrong_queries([(m.model.sql, m.model.path) for m in models if m.model.tool == "sql"])
 
 
 def wrong_order(models: Sequence[LoadedModel]) -> list[ProjectError]:

@@ -101,7 +101,7 @@ def check_models(loaded: LoadedProject) -> list[ProjectError]:
         models = load_models(loaded, dialect_of(loaded))
     except ProjectError as wrong:
         return flatten([wrong])
-    return [fault for model in models for fault in wrong_sql(model)] + wrong_order(models)
+    return [*wrong_sql(models), *wrong_order(models)]
 
 
 # ------------------------------------------------------------------------------------ reading
