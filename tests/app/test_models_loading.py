@@ -302,6 +302,8 @@ def test_a_folder_that_is_not_there_and_a_destination_that_builds_nothing(shop: 
     shop.project("models: models/\ndestination: {type: singer_target, target: target-jsonl}\n")
     [fault] = shop.faults()
     assert "no models can be built at this destination\n  where: penstock.yml:2 (models)" in fault
+    shop.project("models: {dbt: w}\ndestination: {type: singer_target, target: target-jsonl}\n")
+    assert shop.faults() == []
 
 
 def test_nothing_heavy_is_loaded_for_models(shop: Shop) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from penstock.app.dbt_catalogue import dbt_nodes
-from penstock.app.models import LoadedModel, dialect_of, load_models
+from penstock.app.models import LoadedModel, own_models
 from penstock.app.node_checks import row_checks
 from penstock.app.node_labels import labelled
 from penstock.catalogue import Key, Layer, Node
@@ -60,7 +60,7 @@ def model_nodes(loaded: LoadedProject, nodes: Sequence[Node]) -> list[Node]:
     spec = loaded.project.models
     if spec is None:
         return []
-    own = {m.model.name: m for m in load_models(loaded, dialect_of(loaded))}
+    own = {m.model.name: m for m in own_models(loaded)}
     dbt = dbt_nodes(loaded)
     relations = _Relations(loaded, nodes)
     for name in (*own, *dbt):

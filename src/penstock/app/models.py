@@ -93,12 +93,16 @@ def load_models(loaded: LoadedProject, dialect: str) -> tuple[LoadedModel, ...]:
     return tuple(models)
 
 
+def own_models(loaded: LoadedProject) -> tuple[LoadedModel, ...]:
+    """The models of a project's folder in the dialect of its destination. Raises: as `load_models`."""
+    spec = loaded.project.models
+    return load_models(loaded, dialect_of(loaded)) if spec is not None and spec.folder is not None else ()
+
+
 def check_models(loaded: LoadedProject) -> list[ProjectError]:
     """Everything that is wrong with a project's models, as far as their files tell."""
-    if loaded.project.models is None:
-        return []
     try:
-        models = load_models(loaded, dialect_of(loaded))
+        models = own_models(loaded)
     except ProjectError as wrong:
         return flatten([wrong])
     return [*wrong_sql(models), *wrong_order(models)]
