@@ -239,8 +239,8 @@ def _output(loaded: LoadedProject, spec: DbtSpec, file: ProjectFile, profiles: P
     from penstock.destinations.engine import Limits
 
     path = (Path(loaded.project.root) / Path(destination.path).expanduser()).resolve()
-    limits = Limits(destination.memory_limit, destination.threads).settings()
-    settings = {key: limits[key] for key in ("threads", "memory_limit")}
+    limits = Limits(destination.memory_limit, destination.threads)
+    settings = {"threads": limits.all_threads, "memory_limit": limits.memory_for_queries()}
     schema = spec.schema_name or destination.schema_name
     return duckdb_output(str(path), schema, spec.threads, settings)
 
