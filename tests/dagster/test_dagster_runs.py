@@ -10,6 +10,7 @@ import pytest
 from dagster_runs import Recorded, defs_of, run
 
 from bed import Bed
+from penstock.app.parts import open_destination
 from penstock.dagster import Options
 
 LAND, RAW, TABLE = "p/land/t_land", "p/raw_hist/t_raw_hist", "p/warehouse/t"
@@ -183,3 +184,14 @@ def test_the_log_tells_of_phases(tmp_path: Path, capfd: pytest.CaptureFixture[st
     assert said[0] == "p: land: 1 file, 41 B"
     assert any(line.startswith("p: judge done in") and "2 rows" in line for line in said)
     assert said[-1] == "p: schema: t: new table"
+
+
+def test_a_lock_is_waited_for_and_then_its_holder_named(tmp_path: Path) -> None:
+    bed = bed_of(tmp_path)
+    bed.drop("x.jsonl", *PAIR)
+    destination = open_destination(bed.session().loaded, "p")
+    with destination.lock("p", "ann@elsewhere, process 1"):
+        told = run(defs_of(bed, options=Options(wait_s=0.2)), "p")
+    destination.close()
+    assert not told.success
+    assert "ann@elsewhere" in told.errors[0]
