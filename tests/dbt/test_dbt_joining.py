@@ -140,6 +140,12 @@ def test_packages_that_are_there_are_taken_as_they_are(tmp_path: Path) -> None:
     assert "deps" not in log.read_text()
 
 
+def test_a_file_of_packages_may_name_none(tmp_path: Path) -> None:
+    project, log = faked(tmp_path, {"packages.yml": "# none yet\n", "dependencies.yml": "packages:\n"})
+    project.nodes()
+    assert "deps" not in log.read_text()
+
+
 def test_packages_that_cannot_be_fetched_are_explained(tmp_path: Path) -> None:
     project, _ = faked(tmp_path, PACKAGES, code=1)
     with pytest.raises(OutsideError, match=r"could not be fetched[\s\S]*hub\.getdbt\.com[\s\S]*dbt_packages"):

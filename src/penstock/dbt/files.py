@@ -68,7 +68,7 @@ def read_project(folder: Path, where: str | None = None) -> ProjectFile:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML file that is a mapping. Raises: ProjectError."""
+    """A YAML file that is a mapping; an empty one for a file of comments alone. Raises: ProjectError."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -76,6 +76,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         said = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, YAMLError) as error:
         raise ProjectError("a file of dbt cannot be read", where=str(path), found=str(error)) from error
+    if said is None:
+        return {}
     if not isinstance(said, dict):
         raise ProjectError("a file of dbt is not a mapping", where=str(path))
     return said
