@@ -31,7 +31,7 @@ import pytest
 
 from penstock.errors import BugError, ContractError, NotFoundError, RefusedError
 from penstock.ledger import LOAD_ID, MODELS_TABLE, Built
-from penstock.ports import PLACE, STAGED, Batches, Build, Builder, Destination
+from penstock.ports import PLACE, STAGED, Batches, Builder
 from penstock.schema import types as t
 from penstock.schema.disposition import Disposition, Scd2, Strategy, WriteMode
 from penstock.schema.table import Column, Table
@@ -885,6 +885,3 @@ def _literal(value: object) -> str:
     if value is None:
         return "NULL"
     return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value).lower()
-
-
-__all__ = ["Build", "BuilderOf", "BuilderSuite", "Destination", "built_of"]
