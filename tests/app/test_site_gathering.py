@@ -41,8 +41,8 @@ def made(root: Path, kind: str) -> Bed:
 MODELS = {
     "double": "SELECT v * 2 AS twice, email AS contact FROM t",
     "counts": "SELECT twice, count(*) AS n FROM double GROUP BY twice",
-    "words": "/*---\ngate:\n  expectations:\n    - {name: short, constraint: length(word) < 2, action: quarantine}"
-    "\n---*/\nSELECT v, word FROM t",
+    "words": "/*---\ngate:\n  expectations:\n"
+    "    - {name: short, constraint: length(word) < 2, action: quarantine}\n---*/\nSELECT v, word FROM t",
 }
 
 
@@ -161,6 +161,17 @@ def test_a_view_that_does_not_work_any_more_is_told_as_such(tmp_path: Path) -> N
     known = gathered(bed).tables
     assert known["model", "seen"].rows is None
     assert known["warehouse", "p", "t"].rows == 1
+
+
+def test_others_that_share_the_warehouse_are_left_out(tmp_path: Path) -> None:
+    bed = Bed(tmp_path)
+    bed.drop("a.jsonl", {"v": 1})
+    bed.loads()
+    (tmp_path / "second").mkdir()
+    second = Bed(tmp_path / "second", destination={"type": "duckdb", "path": "../w.duckdb"})
+    second.project["pipelines"] = {"q": second.pipeline}
+    facts = gathered(second)
+    assert (facts.runs, dict(facts.tables)) == ((), {})
 
 
 def test_rows_in_a_singer_target_are_said_to_be_out_of_sight(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from penstock.registry import BUILDERS
 from penstock.report.facts import Kept
 from penstock.report.site.document import document
 from penstock.report.site.entities import entities
-from penstock.report.site.facts import Aside, SiteFacts, TableFacts
+from penstock.report.site.facts import Aside, SiteFacts
 from penstock.report.site.history import RUNS
 from penstock.report.site.page import dress, site
 from penstock.report.site.privacy import hidden, masked_rows, reason
@@ -118,8 +118,10 @@ class Gathering(Opened):
 
     def _records(self) -> tuple[RunRecord, ...]:
         """The newest runs, those of this project's folder and those that destinations have on record."""
-        found = {run.run_id: run for home in self._homes for run in recorded(home.destination, RUNS)}
-        for name in (*self._seen([]), MODELS):
+        names = [*self._seen([]), *([MODELS] if self.project.models is not None else [])]
+        there = [run for home in self._homes for run in recorded(home.destination, RUNS)]
+        found = {run.run_id: run for run in there if run.pipeline in names}  # others may share a warehouse
+        for name in names:
             found |= {run.run_id: run for run in self._runs.newest(name, RUNS)}
         newest = sorted(found.values(), key=lambda run: (run.started_at, run.run_id), reverse=True)
         return tuple(newest[:RUNS])
@@ -238,7 +240,8 @@ def _looked_at(
     own = {
         e.node.key: (e.node, home.relations[name])
         for e in entities(facts.catalogue)
-        if (e.node.pipeline in home.pipelines or (e.is_model and home.builder is not None))
+        if e.node.key in facts.tables  # others may have a table of that name there
+        and (e.node.pipeline in home.pipelines or (e.is_model and home.builder is not None))
         and (name := e.node.relation or e.node.name) in home.relations
     }
     counts = counted(home.destination, [relation.name for _, relation in own.values()])
@@ -250,6 +253,5 @@ def _looked_at(
     looked = profiled(home.destination, wanted, tell)
     tables = dict(facts.tables)
     for key, (_, relation) in own.items():
-        known = tables.get(key, TableFacts())
-        tables[key] = replace(known, rows=counts[relation.name], profile=looked.get(relation.name))
+        tables[key] = replace(tables[key], rows=counts[relation.name], profile=looked.get(relation.name))
     return replace(facts, tables=tables)
