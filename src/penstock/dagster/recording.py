@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol, TypeAlias
+from typing import TypeAlias
 
 from dagster import (
     AssetCheckEvaluation,
     AssetCheckKey,
     AssetCheckResult,
+    AssetExecutionContext,
     AssetKey,
     AssetMaterialization,
     MaterializeResult,
@@ -18,19 +19,7 @@ Result: TypeAlias = MaterializeResult | AssetCheckResult
 Made: TypeAlias = Iterator[Result]
 
 
-class Context(Protocol):
-    """What is asked of the context of an asset."""
-
-    log: Any  # Any: Dagster's own logger
-    selected_asset_keys: Any
-    selected_asset_check_keys: Any
-
-    def log_event(self, event: Any) -> None:
-        """Record something that is no output."""
-        ...
-
-
-def recorded(context: Context, made: Made) -> Made:
+def recorded(context: AssetExecutionContext, made: Made) -> Made:
     """What the context asked for; the rest is recorded all the same, but is no output of this step.
 
     A run is always one of a whole pipeline, whatever of it was selected.

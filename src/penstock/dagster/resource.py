@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dagster import ConfigurableResource, MaterializeResult
+from dagster import AssetExecutionContext, ConfigurableResource, MaterializeResult
 from pydantic import Field
 
 from penstock.app.session import Session, open_session
 from penstock.dagster.reading import Options, Reading, read
-from penstock.dagster.recording import Context, Made, recorded
+from penstock.dagster.recording import Made, recorded
 from penstock.dagster.running import build, run
 from penstock.dagster.translator import PenstockTranslator
 from penstock.project.tables import pipeline_of
@@ -41,13 +41,13 @@ class PenstockResource(ConfigurableResource):
         """What decides the keys of assets; to be overridden where that of the assets was."""
         return PenstockTranslator()
 
-    def run(self, context: Context, pipeline: str) -> Made:
+    def run(self, context: AssetExecutionContext, pipeline: str) -> Made:
         """Run a pipeline. Raises: Failure when it was refused or failed; NotFoundError for another name."""
         reading = self._read()
         pipeline_of(reading.session.project, pipeline)
         return _given(reading, context, run(reading, pipeline, context.log.info))
 
-    def build(self, context: Context, *select: str, full: bool = False) -> Made:
+    def build(self, context: AssetExecutionContext, *select: str, full: bool = False) -> Made:
         """Build models: those that are selected, or all. Raises: Failure when one was refused or failed."""
         reading = self._read()
         return _given(reading, context, build(reading, select, context.log.info, full=full))
@@ -57,7 +57,7 @@ class PenstockResource(ConfigurableResource):
         return read(self.session(), self.translator(), options)
 
 
-def _given(reading: Reading, context: Context, made: Made) -> Made:
+def _given(reading: Reading, context: AssetExecutionContext, made: Made) -> Made:
     """What an asset gives back: the results of its own, or, for one that is not the project's, the counts."""
     counts: dict[str, int] = {}
     yield from recorded(context, _counted(made, counts))
@@ -68,7 +68,7 @@ def _given(reading: Reading, context: Context, made: Made) -> Made:
 def _counted(made: Made, counts: dict[str, int]) -> Made:
     for result in made:
         if isinstance(result, MaterializeResult):
-            for name in _COUNTS:
-                if name in (result.metadata or {}):
-                    counts[name] = counts.get(name, 0) + int(result.metadata[name])
+            for name, value in (result.metadata or {}).items():
+                if name in _COUNTS and isinstance(value, int):
+                    counts[name] = counts.get(name, 0) + value
         yield result
