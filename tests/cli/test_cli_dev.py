@@ -189,6 +189,26 @@ def until(run: subprocess.Popen[str], words: str) -> list[str]:
     raise AssertionError("\n".join(lines))
 
 
+def test_if_dagster_ends_by_itself_it_says_so(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program in the place of Dagster, which complains and ends."""
+    record = json.dumps({"level": "error", "event": "no disk"})
+    for name in ("dagster", "dagster_webserver"):
+        (tmp_path / "stub" / name).mkdir(parents=True)
+        (tmp_path / "stub" / name / "__init__.py").write_text("")
+    (tmp_path / "stub" / "dagster" / "__main__.py").write_text(f"print({record!r})\nraise SystemExit(7)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "stub"))
+    run = started(free_port())
+    assert run.stderr is not None
+    said = run.stderr.read().splitlines()
+    run.stderr.close()
+    assert run.wait(timeout=60) == 3
+    assert "dagster: no disk" in said
+    assert said[-3:-1] == ["error: Dagster ended by itself", "  found: exit code 7"]
+    assert record in (project / ".penstock" / "dagster" / "dev.log").read_text()
+
+
 @pytest.mark.slow
 def test_it_serves_until_it_is_stopped_and_nothing_is_left(project: Path) -> None:
     pytest.importorskip("dagster_webserver")
