@@ -34,11 +34,13 @@ def test_a_profile_is_made_for_the_destination(tmp_path: Path) -> None:
     assert (project.setup.profiles, output.adapter, output.schema) == (None, "duckdb", "marts")
     assert output.settings["path"] == str(tmp_path / "w.duckdb")
     assert output.settings["threads"] == 3
-    assert output.settings["settings"]["memory_limit"].endswith("MB")
     assert project.setup.near == Home("main", "w")
     made = project.dbt.generated() / "profiles.yml"
     assert made == tmp_path / ".penstock/dbt/profiles/profiles.yml"
-    assert set(YAML(typ="safe").load(made.read_text())) == {"resale_flat"}
+    (profile,) = YAML(typ="safe").load(made.read_text()).items()
+    settings = profile[1]["outputs"]["dev"]["settings"]
+    assert (profile[0], settings["TimeZone"]) == ("resale_flat", "UTC")
+    assert settings["memory_limit"].endswith("MB")
     assert (tmp_path / ".penstock" / ".gitignore").read_text() == "*\n"
 
 

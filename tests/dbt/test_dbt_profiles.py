@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from penstock.dbt.profiles import duckdb_output, own_output, postgres_output, profile_text
+from penstock.dbt.profiles import duckdb_output, limited, own_output, postgres_output, profile_text
 from penstock.errors import ProjectError
 
 
@@ -16,7 +16,7 @@ def told(text: str) -> Any:
 
 
 def test_a_profile_for_a_duckdb_file() -> None:
-    output = duckdb_output('/data/my "house".v2.duckdb', "marts", 8, {"memory_limit": "1GB"})
+    output = limited(duckdb_output('/data/my "house".v2.duckdb', "marts", 8), {"memory_limit": "1GB"})
     said = told(profile_text("shop", "prod", output))
     assert said["shop"]["target"] == "prod"
     assert said["shop"]["outputs"]["prod"] == {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -179,6 +180,7 @@ def _setup(
         env=env,
         say=say,
         redact=loaded.redact,
+        limits=partial(_limits, loaded),
     )
 
 
@@ -236,13 +238,20 @@ def _output(loaded: LoadedProject, spec: DbtSpec, file: ProjectFile, profiles: P
             where=where,
             expected="a DuckDB destination, a `profiles.yml` of your own, or `url` of a PostgreSQL database",
         )
-    from penstock.destinations.engine import Limits
-
     path = (Path(loaded.project.root) / Path(destination.path).expanduser()).resolve()
-    limits = Limits(destination.memory_limit, destination.threads)
-    settings = {"threads": limits.all_threads, "memory_limit": limits.memory_for_queries()}
     schema = spec.schema_name or destination.schema_name
-    return duckdb_output(str(path), schema, spec.threads, settings)
+    return duckdb_output(str(path), schema, spec.threads)
+
+
+def _limits(loaded: LoadedProject) -> dict[str, object]:
+    """What dbt's DuckDB may use."""
+    from penstock.destinations.engine import Limits  # which loads the driver
+
+    destination = loaded.project.destination
+    if not isinstance(destination, DuckDBSpec):
+        return {}
+    limits = Limits(destination.memory_limit, destination.threads)
+    return {"threads": limits.all_threads, "memory_limit": limits.memory_for_queries()}
 
 
 def _near(loaded: LoadedProject, output: Output) -> Home:

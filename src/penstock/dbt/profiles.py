@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -34,10 +34,8 @@ class Output:
     database: str | None = None
 
 
-def duckdb_output(
-    path: str, schema: str, threads: int | None = None, settings: Mapping[str, Any] | None = None
-) -> Output:
-    """A DuckDB file, by its absolute path. `settings` are DuckDB's; `threads` is how many models at once."""
+def duckdb_output(path: str, schema: str, threads: int | None = None) -> Output:
+    """A DuckDB file, by its absolute path. `threads` is how many models dbt builds at once."""
     stem = path.rpartition("/")[2]
     database = stem.rpartition(".")[0] or stem
     said = {
@@ -45,11 +43,19 @@ def duckdb_output(
         "path": path,
         "schema": schema,
         "threads": threads or THREADS,
-        "settings": {"TimeZone": "UTC", **(settings or {})},
+        "settings": {"TimeZone": "UTC"},
         "config_options": {"storage_compatibility_version": STORAGE_VERSION},
         "retries": {"connect_attempts": 3},
     }
     return Output("duckdb", schema, said, database=database)
+
+
+def limited(output: Output, limits: Mapping[str, Any]) -> Output:
+    """The same with more of DuckDB's settings."""
+    if output.adapter != "duckdb" or not limits:
+        return output
+    settings = {**output.settings, "settings": {**output.settings.get("settings", {}), **limits}}
+    return replace(output, settings=settings)
 
 
 def postgres_output(url: str, schema: str | None = None, threads: int | None = None) -> Output:

@@ -16,7 +16,7 @@ from penstock.dbt.environment import find_dbt
 from penstock.dbt.files import ProjectFile
 from penstock.dbt.following import Follower
 from penstock.dbt.manifest import Home
-from penstock.dbt.profiles import FILE, TARGET, Output, profile_text
+from penstock.dbt.profiles import FILE, TARGET, Output, limited, profile_text
 from penstock.errors import OutsideError, RefusedError
 from penstock.plugins.environment import Installed
 from penstock.plugins.process import Running, start
@@ -46,6 +46,7 @@ class Setup:
 
     `root` is Penstock's project, `home` where what dbt makes is kept, `plugins` where environments are.
     `near` is where Penstock's own tables are. `say` hears the installer, `redact` masks secrets.
+    `limits` tells what DuckDB may use, when a profile is written.
     """
 
     file: ProjectFile
@@ -64,6 +65,7 @@ class Setup:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     say: Callable[[str], None] | None = field(default=None, repr=False)
     redact: Callable[[str], str] = field(default=str, repr=False)
+    limits: Callable[[], Mapping[str, Any]] = field(default=dict, repr=False)
 
 
 class Program:
@@ -137,7 +139,8 @@ class Program:
     def generated(self) -> Path:
         """The folder with the profile for the destination, made if it is not there as it should be."""
         folder = self.setup.home / "profiles"
-        text = profile_text(self.setup.file.profile, self.setup.target or TARGET, self.setup.output)
+        output = limited(self.setup.output, self.setup.limits())
+        text = profile_text(self.setup.file.profile, self.setup.target or TARGET, output)
         path = folder / FILE
         if not path.is_file() or path.read_text("utf-8") != text:
             write_whole(path, text)
