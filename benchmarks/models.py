@@ -139,6 +139,7 @@ def command(job: Job, work: Path, rows: int, peer: Installed | None) -> ModelsCo
         print(f"making data: {rows:,} rows and {STAGING + BETWEEN + MARTS} models", file=sys.stderr)
         shutil.rmtree(ready, ignore_errors=True)
         subprocess.run([*_own("make"), str(ready), str(rows)], check=True, env=env)
+    argv: tuple[str, ...]
     if peer is not None:
         argv = (peer.program("dbt"), "--quiet", "run", "--project-dir", ".", "--profiles-dir", ".")
         return ModelsCommand(job, argv, folder, peer.env, ready=ready)
