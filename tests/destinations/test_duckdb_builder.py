@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from penstock.destinations import engine
 from penstock.destinations.duckdb import DuckDBDestination
 from penstock.destinations.duckdb_builder import DuckDBBuilder
 from penstock.destinations.merging.upsert import graves_of
@@ -163,6 +164,17 @@ def test_limits_are_those_of_models_again_after_a_load(at: DuckDBDestination) ->
         with pytest.raises(RefusedError, match="pipeline"):
             builder.begin("t", "B1")
         assert values(at, "SELECT x FROM before") == values(at, "SELECT x FROM after")
+
+
+def test_queries_get_half_of_what_the_container_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = [tmp_path / "memory.max", tmp_path / "not there", tmp_path / "unlimited"]
+    limits[0].write_text("1600000000\n")
+    limits[2].write_text("max\n")
+    monkeypatch.setattr(engine, "_CONTAINER_LIMITS", limits)
+    assert engine.Limits(threads=2).memory_for_queries() == "800MB"
+    limits[0].write_text("100000000\n")
+    assert engine.Limits(threads=2).memory_for_queries() == "192MB"
+    assert engine.Limits("1GB").memory_for_queries() == "1GB"
 
 
 def test_graves_go_when_a_table_is_made_anew_or_dropped(at: DuckDBDestination) -> None:

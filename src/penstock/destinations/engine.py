@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -23,10 +24,11 @@ from penstock.errors import (
     suggest,
 )
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 _MB_PER_THREAD = 96
+_CONTAINER_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 _MB_PER_COLUMN = 0.5  # a block of 256 kB that is filled, and one that is written
 _MISSING = re.compile(r'^Catalog Error: Table with name "?(.+?)"? does not exist')
 _LOCKED = re.compile(r"Conflicting lock is held in (.+?)(?:\. See|$)")
@@ -61,12 +63,12 @@ class Limits:
         return f"{working + 2 * vector_bytes / 1e6:.0f}MB"
 
     def memory_for_queries(self) -> str:
-        """A memory limit for queries that people wrote, if the project sets none: half of the machine's.
+        """A memory limit for queries that people wrote, if the project sets none: half of the machine's, or
+        of what the container has.
 
         They join and sort what they like, and are slower for every byte that has to be spilled.
         """
-        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        return self.memory or f"{max(machine / 2e6, self.all_threads * _MB_PER_THREAD):.0f}MB"
+        return self.memory or f"{max(_machine_bytes() / 2e6, self.all_threads * _MB_PER_THREAD):.0f}MB"
 
     def settings(self, spill: Path | str | None = None) -> dict[str, Any]:
         """DuckDB's settings; a memory limit is always among them."""
@@ -77,6 +79,15 @@ class Limits:
             "autoload_known_extensions": "false",
         }
         return settings | ({"temp_directory": str(spill)} if spill else {})
+
+
+def _machine_bytes() -> int:
+    """The memory of this machine, or of the container that this process runs in."""
+    found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for file in _CONTAINER_LIMITS:
+        with suppress(OSError, ValueError):  # no such limit, or `max`
+            found = min(found, int(file.read_text()))
+    return found
 
 
 def connect(where: Path | str, settings: dict[str, Any], *, read_only: bool = False) -> Any:
