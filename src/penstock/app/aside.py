@@ -80,7 +80,7 @@ class Aside(Opened):
     def _keeping(self, name: str) -> Iterator[tuple[Keeping, Callable[[], Facts]]]:
         """What has rows in the quarantine under a name, and what gives the facts about it."""
         if self._is_of_models(name):
-            from penstock.app.building import kept_models
+            from penstock.app.kept_models import kept_models
 
             yield kept_models(self._building), Facts
             return

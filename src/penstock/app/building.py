@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from penstock.app.model_flow import model_flow
 from penstock.errors import PenstockError, ProjectError
 from penstock.project.loaded import LoadedProject
 from penstock.report.facts import ModelResult, ModelStanding, ModelStatus, Observer, PlannedModel
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from penstock.ledger import Built
     from penstock.models.model import Model
     from penstock.plan import BuildPlan
-    from penstock.ports import Batches, Destination, Store
-    from penstock.run.build_flow import BuildFlow, Known, Make, ModelFlow
+    from penstock.ports import Destination
+    from penstock.run.build_flow import BuildFlow, Known, ModelFlow
     from penstock.run.recording import Runs
 
 MODELS = "models"
@@ -202,7 +203,7 @@ class Building:
 
     def promised(self, name: str) -> ModelFlow:
         """What is promised of a model of the project's folder. Raises: KeyError."""
-        return {m.model.name: _model_flow(m) for m in self._native}[name]
+        return {m.model.name: model_flow(m) for m in self._native}[name]
 
     # ------------------------------------------------------------------------------- joining
 
@@ -283,7 +284,7 @@ class Building:
         from penstock.schema.table import Table
 
         project = self.loaded.project
-        models = {m.model.name: _model_flow(m) for m in self._native}
+        models = {m.model.name: model_flow(m) for m in self._native}
         models |= {m.name: ModelFlow(m, Table(m.name)) for m in self._foreign}
         builder = load_part(BUILDERS, project.destination.type, "builder of models")
         threads = getattr(project.destination, "threads", None)
@@ -355,79 +356,6 @@ def _files_below(folder: Path) -> Iterator[Path]:
         yield from (Path(path) / name for name in sorted(names))
 
 
-def _model_flow(loaded: LoadedModel) -> ModelFlow:
-    """What a build does with a model, from what is said of it."""
-    from penstock.models.model import Materialization
-    from penstock.project.rules import arrival_rules_of, row_rules_of
-    from penstock.project.tables import contract_of
-    from penstock.run.build_flow import ModelFlow
-
-    spec = loaded.spec
-    snapshot = loaded.model.materialized is Materialization.SNAPSHOT
-    return ModelFlow(
-        model=loaded.model,
-        declared=loaded.table,
-        disposition=loaded.disposition,
-        contract=contract_of(spec),
-        rules=row_rules_of(spec, loaded.table, loaded.disposition),
-        limits=arrival_rules_of(spec),
-        cursor=spec.cursor,
-        lookback=_lookback(spec.lookback),
-        snapshot_column=spec.snapshot_column if snapshot else None,
-        version_column=spec.version_column,
-        make=None if loaded.load is None else _make(loaded),
-    )
-
-
-def _lookback(said: float | str | None) -> str | None:
-    """What is subtracted from the greatest cursor, as SQL."""
-    from penstock.project.words import seconds
-
-    return (
-        f"INTERVAL {round(seconds(said))} SECOND"
-        if isinstance(said, str)
-        else None
-        if said is None
-        else str(said)
-    )
-
-
-def _make(loaded: LoadedModel) -> Make:
-    """What runs the function of a Python model."""
-    return partial(_made, loaded)
-
-
-def _made(loaded: LoadedModel, ask: Callable[[str], object]) -> Batches:
-    import traceback
-
-    from penstock.errors import RefusedError
-    from penstock.gate.rules import identifier
-    from penstock.ledger import LOAD_ID
-    from penstock.ports import Batches
-
-    function = loaded.function
-    assert function is not None
-
-    def read(relation: str) -> object:
-        return ask(f"SELECT * FROM {'.'.join(map(identifier, relation.split('.')))}")
-
-    try:
-        table = function.make(read)
-    except PenstockError:
-        raise
-    except Exception as error:  # whatever the user's function raises
-        path = function.function.__code__.co_filename
-        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
-        raise RefusedError(
-            f"the function of `{loaded.model.name}` failed",
-            where=f"{loaded.model.path}:{lines[-1]}" if lines else loaded.model.path,
-            found=f"{type(error).__name__}: {error}",
-        ) from error
-    if LOAD_ID in table.column_names:  # the rows that it read are of other loads
-        table = table.drop_columns([LOAD_ID])
-    return Batches(table.schema, table.to_batches())
-
-
 def _standing(model: Model, built: Built | None, stale: str | None) -> ModelStanding:
     known = ModelStanding(model.name, model.materialized.value, model.tool, stale=stale)
     if built is None:
@@ -449,29 +377,3 @@ def _as_left(result: ModelResult) -> ModelResult:
 
 def _unheard(_: object) -> None:
     """An observer that does not look."""
-
-
-@dataclass(frozen=True)
-class KeptModels:
-    """What models have in the quarantine, as `run.quarantine` looks at it."""
-
-    building: Building
-    quarantine: Store
-    pipeline: str = MODELS
-    dataset: str = MODELS
-
-    def hides(self, table: str) -> bool:
-        """Whether rows of a model hold what not everybody may see; those of a model that is gone may."""
-        try:
-            columns = self.building.promised(table).declared.columns
-        except KeyError:
-            return True
-        return any(c.sensitive for c in columns)
-
-
-def kept_models(building: Building) -> KeptModels:
-    """The quarantine of a project's models."""
-    from penstock.app.parts import open_store
-
-    loaded = building.loaded
-    return KeptModels(building, open_store(loaded, loaded.project.layers.quarantine))
