@@ -7,6 +7,7 @@ where rows of earlier builds stay, so do their rejects.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 
 from penstock.layers import land_key, parse_key, quarantined_rows_key, quote
 from penstock.ledger import Built
@@ -38,8 +39,7 @@ def keep_rejects(flow: BuildFlow, task: Task, rejects: RejectFile) -> None:
     if rejects.rows:
         put_in_place(flow, task.build_id, rejects.key)
     if task.anew:
-        parts = parse_key(rejects.key, MODELS)
-        _forget(flow, task.flow.name, before=(parts.landed_at if parts else None) or 0)
+        _forget(flow, task.flow.name, but=rejects.key)
 
 
 def is_unfinished(flow: BuildFlow) -> bool:
@@ -64,9 +64,13 @@ def recover_rejects(flow: BuildFlow, last: Mapping[str, Built]) -> None:
     finish(flow, {(build_id, name.removesuffix(suffix)) for name, _, build_id in keys if build_id in ids})
 
 
-def _forget(flow: BuildFlow, model: str, before: int) -> None:
-    """Remove what builds that began before an instant (in Unix seconds) set aside of a model."""
+def _forget(flow: BuildFlow, model: str, *, but: str = "", before: float = inf) -> None:
+    """Remove what was set aside of a model, `but` under one key, by builds that began `before` an instant.
+
+    Units: Unix seconds.
+    """
     for stat in list(flow.quarantine.list(f"{MODELS}/{quote(model)}/")):
-        parts = parse_key(stat.key.removesuffix(quarantined_rows_key("")), MODELS)
-        if parts is not None and (parts.landed_at or 0) < before:
+        key = stat.key.removesuffix(quarantined_rows_key(""))
+        parts = parse_key(key, MODELS)
+        if parts is not None and key != but and (parts.landed_at or 0) < before:
             flow.quarantine.delete(stat.key)

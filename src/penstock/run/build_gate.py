@@ -15,19 +15,14 @@ from penstock.errors import GateError, RefusedError, suggest
 from penstock.gate.arrival import judge_counts
 from penstock.gate.rules import (
     Rule,
-    cell_of,
     compile_rules,
     identifier,
-    lookups,
-    names_in_sql,
-    stored_type,
-    unique_keys,
 )
-from penstock.gate.unique import UNIQUE
 from penstock.gate.verdict import Action, Broken, Finding, Reject
 from penstock.ports import PLACE, STAGED, Build
 from penstock.records.text import json_rows, to_text
 from penstock.run.build_flow import Task
+from penstock.run.build_marks import Mark, Marking, counts_of, flag, going, mark_of
 from penstock.run.build_shape import Fit, Target
 from penstock.schema.disposition import WriteMode
 
@@ -46,7 +41,6 @@ class Tally:
     dropped: int = 0
     quarantined: int = 0
     broken: dict[str, int] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
 
     def add(self, broken: Mapping[str, int]) -> None:
         """Count rows by the rules that they broke."""
@@ -55,32 +49,15 @@ class Tally:
                 self.broken[rule] = self.broken.get(rule, 0) + rows
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """One rule as a column of the marked rows; `sql` is true for rows that satisfy it, never null."""
-
-    name: str
-    column: str | None
-    action: Action
-    sql: str
-
-    @property
-    def id(self) -> str:
-        return self.name if self.column is None else f"{self.column}.{self.name}"
-
-
-class ModelGate:
+class ModelGate(Marking):
     """The rules of one build, over the rows that it holds."""
 
     def __init__(self, task: Task, target: Target, build: Build) -> None:
-        self.task = task
-        self.target = target
+        super().__init__(task, target)
         self.build = build
-        self.name = task.flow.name
         self._first = 0
         rules: list[Rule | Fit] = [*target.fits, *compile_rules(target.table, task.flow.rules)]
-        self._marks = [*map(_mark, rules), *self._of_cursor()]
-        self._keys = unique_keys(target.table, task.flow.rules)
+        self._marks = [*map(mark_of, rules), *self._of_cursor()]
 
     @property
     def is_open(self) -> bool:
@@ -111,38 +88,38 @@ class ModelGate:
         self._measure(tally)
         return tally
 
-    def _of_cursor(self) -> list[_Mark]:
+    def _of_cursor(self) -> list[Mark]:
         """Rows without a cursor cannot be told from those that are there, and without a key none can."""
         cursor = self.task.flow.cursor
         if cursor is None or self.task.flow.disposition.mode is WriteMode.MERGE or not self._knows([cursor]):
             return []
-        return [_Mark("cursor", cursor, Action.FAIL, f"({self._cell(cursor)} IS NOT NULL)")]
+        return [Mark("cursor", cursor, Action.FAIL, f"({self._cell(cursor)} IS NOT NULL)")]
 
     # ------------------------------------------------------------------------------ counting
 
     def _count(self) -> dict[str, int]:
         first = ("first", f"min({PLACE})")
-        return self._numbers([first, *_counts(self._marks), *self._key_counts()], self._marks)
+        return self._numbers([first, *counts_of(self._marks), *self._key_counts()], self._marks)
 
     def _count_keys(self) -> dict[str, int]:
         return self._numbers(self._key_counts(), [])
 
-    def _count_marks(self, marks: Sequence[_Mark]) -> dict[str, int]:
-        return self._numbers(_counts(marks), marks)
+    def _count_marks(self, marks: Sequence[Mark]) -> dict[str, int]:
+        return self._numbers(counts_of(marks), marks)
 
-    def _numbers(self, counts: Sequence[tuple[str, str]], marks: Sequence[_Mark]) -> dict[str, int]:
+    def _numbers(self, counts: Sequence[tuple[str, str]], marks: Sequence[Mark]) -> dict[str, int]:
         asked = [("n", "count(*)"), *counts]
         cells = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in asked)
         answer = self._ask(f"SELECT {cells} FROM ({self._marked(marks)})", marks)
         return {name: int(answer.column(name)[0].as_py() or 0) for name, _ in asked}
 
-    def _ask(self, sql: str, marks: Sequence[_Mark]) -> Any:  # Any: pyarrow is untyped
+    def _ask(self, sql: str, marks: Sequence[Mark]) -> Any:  # Any: pyarrow is untyped
         try:
             return self.build.query(f"{self._with()}{sql}")
         except RefusedError as error:
             raise self._wrong(error, marks) from error
 
-    def _wrong(self, error: RefusedError, marks: Sequence[_Mark]) -> RefusedError:
+    def _wrong(self, error: RefusedError, marks: Sequence[Mark]) -> RefusedError:
         """The error with the rule that it is about, if its words show which."""
         told = error.found or ""
         names = re.findall(r'"([^"]+)"', told.partition("\n")[0])[:1]
@@ -157,117 +134,13 @@ class ModelGate:
             hint=suggest(names[0], self.target.table.names) or error.hint,
         )
 
-    def _key_counts(self) -> list[tuple[str, str]]:
-        found = []
-        for number, columns in enumerate(self._keys):
-            if not self._knows(columns):
-                continue
-            cells = [self._cell(c) for c in columns]
-            key = cells[0] if len(cells) == 1 else f"({', '.join(cells)})"
-            whole = " AND ".join(f"{cell} IS NOT NULL" for cell in cells)
-            filtered = f"FILTER (WHERE {whole})"
-            found.append((f"k{number}", f"count(*) {filtered} - count(DISTINCT {key}) {filtered}"))
-            if self._meets:
-                found.append((f"t{number}", f"count(*) FILTER (WHERE {whole} AND {self._is_known(columns)})"))
-        return found
-
     def _repeats(self, counts: Mapping[str, int]) -> bool:
         return any(counts.get(f"{letter}{n}", 0) for n in range(len(self._keys)) for letter in "kt")
-
-    # ------------------------------------------------------------------------------- marking
-
-    def _with(self) -> str:
-        """The values that foreign keys may have, as relations."""
-        parts = []
-        for lookup in lookups(self.target.table):
-            column = self.target.table.column(lookup.column)
-            assert column is not None
-            key = identifier(lookup.reference.columns[0])
-            wanted = stored_type(column.type)
-            value = f"TRY_CAST({key} AS {wanted})" if wanted else key
-            table = identifier(lookup.reference.table)
-            select = f"SELECT {value} AS k FROM {table} WHERE {key} IS NOT NULL"
-            if lookup.reference.table == self.name:  # a table that refers to itself: the rows to be
-                select = f"SELECT {value} AS k FROM {STAGED} WHERE {key} IS NOT NULL"
-                if self._meets:
-                    select += f" UNION ALL SELECT {value} FROM {table} WHERE {key} IS NOT NULL"
-            parts.append(f"{lookup.view} AS ({select})")
-        return f"WITH {', '.join(parts)} " if parts else ""
-
-    def _marked(self, marks: Sequence[_Mark]) -> str:
-        """The held rows under the names that rules use, with a column for each rule."""
-        table = self.target.table
-        named = names_in_sql(table.names)
-        cells, names = [], []
-        for number, (column, held) in enumerate(zip(table.columns, self.target.held, strict=True)):
-            value = identifier(held)
-            wanted = stored_type(column.type) if column.name in self.target.cast else None
-            cells.append(f"{f'TRY_CAST({value} AS {wanted})' if wanted else value} AS {cell_of(number)}")
-            names.append(f"{cell_of(number)} AS {identifier(named[column.name])}")
-        fits = [f"\n{m.sql} AS {_flag(n)}" for n, m in enumerate(marks) if isinstance(m, _FitMark)]
-        inner = f"SELECT {', '.join([PLACE, *cells, *fits])}\nFROM {STAGED}"
-        rules = [f"\n{m.sql} AS {_flag(n)}" for n, m in enumerate(marks) if not isinstance(m, _FitMark)]
-        outer = f"SELECT *, {', '.join(names)} FROM ({inner})"
-        own = [PLACE, *map(cell_of, range(len(table.columns)))]  # and nothing that people have named
-        own += [_flag(n) for n, m in enumerate(marks) if isinstance(m, _FitMark)]
-        return f"SELECT {', '.join([*own, *rules])}\nFROM ({outer})"
-
-    def _cell(self, column: str) -> str:
-        return cell_of(self.target.table.names.index(column))
-
-    def _knows(self, columns: Sequence[str]) -> bool:
-        return set(columns) <= set(self.target.table.names)
-
-    @property
-    def _meets(self) -> bool:
-        """Whether rows meet those of earlier builds one by one, rather than in place of them."""
-        mode = self.task.flow.disposition.mode
-        versions = self.task.flow.disposition.scd2_by_digest or self.task.flow.disposition.scd2 is not None
-        return not self.task.anew and mode is not WriteMode.REPLACE and not versions
-
-    def _is_known(self, columns: Sequence[str]) -> str:
-        """Whether another row of the table has the key."""
-        pairs = [f"penstock_t.{identifier(c)} = {self._cell(c)}" for c in columns]
-        owner = self._owner
-        if owner:
-            others = [f"penstock_t.{identifier(c)} IS DISTINCT FROM {self._cell(c)}" for c in owner]
-            pairs.append(f"({' OR '.join(others)})")
-        table = identifier(self.name)
-        return f"EXISTS (SELECT 1 FROM {table} AS penstock_t WHERE {' AND '.join(pairs)})"
-
-    @property
-    def _owner(self) -> tuple[str, ...]:
-        """The key by which rows are versions of one row, and may share other keys."""
-        found = self.task.flow.disposition
-        owner = found.primary_key if found.mode is WriteMode.MERGE else ()
-        return owner if self._knows(owner) else ()
-
-    def _unique_marks(self) -> list[_Mark]:
-        marks = []
-        for columns in self._keys:
-            if not self._knows(columns):
-                continue
-            cells = [self._cell(c) for c in columns]
-            whole = " AND ".join(f"{cell} IS NOT NULL" for cell in cells)
-            within = f"OVER (PARTITION BY {', '.join(cells)} ORDER BY {PLACE})"
-            first = f"row_number() {within} = 1"
-            if self._owner:
-                own = [self._cell(c) for c in self._owner]
-                same = [f"first_value({c}) {within} IS NOT DISTINCT FROM {c}" for c in own]
-                first = f"({' AND '.join(same)})"
-            sql = (
-                f"(NOT ({whole}) OR ({first}{f' AND NOT {self._is_known(columns)}' if self._meets else ''}))"
-            )
-            column = columns[0] if len(columns) == 1 else None
-            name = UNIQUE if column else f"{UNIQUE}({', '.join(columns)})"
-            action = self.task.flow.rules.action(UNIQUE, column)
-            marks.append(_Mark(name, column, action, f"coalesce({sql}, false)"))
-        return marks
 
     # ------------------------------------------------------------------------------ settling
 
     def _settle(
-        self, marks: Sequence[_Mark], counts: Mapping[str, int], tally: Tally, rejects: RejectFile
+        self, marks: Sequence[Mark], counts: Mapping[str, int], tally: Tally, rejects: RejectFile
     ) -> None:
         """Count what is broken, and let go of what may not stay."""
         tally.add({mark.id: counts[f"b{n}"] for n, mark in enumerate(marks)})
@@ -279,16 +152,16 @@ class ModelGate:
             tally.quarantined += counts["setting_aside"]
         tally.dropped += counts.get("dropping", 0)
         if counts.get("setting_aside") or counts.get("dropping"):
-            gone = " OR ".join(f"NOT {_flag(n)}" for n, m in enumerate(marks) if m.action is not Action.ALLOW)
+            gone = " OR ".join(f"NOT {flag(n)}" for n, m in enumerate(marks) if m.action is not Action.ALLOW)
             where = f"SELECT {PLACE} FROM ({self._marked(marks)}) WHERE {gone}"
             self.build.remove(f"{PLACE} IN ({self._with()}{where})")
 
-    def _rejects(self, marks: Sequence[_Mark]) -> Iterator[list[Reject]]:
+    def _rejects(self, marks: Sequence[Mark]) -> Iterator[list[Reject]]:
         """The rows to be set aside, some at a time: each with everything that it broke."""
         last = -1
         while True:
-            flags = ", ".join(map(_flag, range(len(marks))))
-            aside = f"{_going(marks, Action.QUARANTINE)} AND {PLACE} > {last} ORDER BY {PLACE} LIMIT {_CHUNK}"
+            flags = ", ".join(map(flag, range(len(marks))))
+            aside = f"{going(marks, Action.QUARANTINE)} AND {PLACE} > {last} ORDER BY {PLACE} LIMIT {_CHUNK}"
             sql = (
                 f"SELECT s.*, q.* EXCLUDE ({PLACE}) FROM "
                 f"(SELECT {PLACE}, {flags} FROM ({self._marked(marks)}) WHERE {aside}) AS q "
@@ -300,7 +173,7 @@ class ModelGate:
             yield self._told(found.combine_chunks(), marks)
             last = found.column(PLACE)[-1].as_py()
 
-    def _told(self, found: Any, marks: Sequence[_Mark]) -> list[Reject]:  # Any: pyarrow is untyped
+    def _told(self, found: Any, marks: Sequence[Mark]) -> list[Reject]:  # Any: pyarrow is untyped
         width = found.num_columns - len(marks)
         own = [i for i, name in enumerate(found.column_names[:width]) if name != PLACE]
         names = [found.column_names[i] for i in own]
@@ -319,7 +192,7 @@ class ModelGate:
             rejects.append(Reject(place - self._first + 1, Action.QUARANTINE, broken, raw))
         return rejects
 
-    def _texts(self, mark: _Mark, names: Sequence[str], columns: Sequence[Any]) -> Any:
+    def _texts(self, mark: Mark, names: Sequence[str], columns: Sequence[Any]) -> Any:
         """What the rows have in the column of a rule, as people see it; None for rules of no column."""
         if mark.column is None:
             return None
@@ -335,10 +208,7 @@ class ModelGate:
     def _measure(self, tally: Tally) -> None:
         limits = self.task.flow.limits
         for finding in judge_counts(tally.rows or 0, tally.quarantined, limits):
-            if finding.action is not Action.ALLOW:
-                raise self._refused(finding)
-            tally.add({finding.rule: 1})
-            tally.notes.append(finding.message)
+            raise self._refused(finding)
 
     # -------------------------------------------------------------------------------- errors
 
@@ -350,7 +220,7 @@ class ModelGate:
             broken={finding.rule: 1},
         )
 
-    def _failed(self, marks: Sequence[_Mark], counts: Mapping[str, int]) -> GateError:
+    def _failed(self, marks: Sequence[Mark], counts: Mapping[str, int]) -> GateError:
         failing = [(m, counts[f"b{n}"]) for n, m in enumerate(marks) if m.action is Action.FAIL]
         told = ", ".join(f"{m.id} ({_rows(n)})" for m, n in failing if n)
         what = f"{_rows(counts['failing'])} of {counts['n']:,} break a rule whose action is `fail`"
@@ -361,42 +231,6 @@ class ModelGate:
             hint="the table is as it was before",
             broken={m.id: n for m, n in failing if n},
         )
-
-
-class _FitMark(_Mark):
-    """A rule about the held values as they came."""
-
-
-def _mark(rule: Rule | Fit) -> _Mark:
-    if isinstance(rule, Fit):
-        return _FitMark(rule.rule, rule.column, rule.action, rule.sql)
-    return _Mark(rule.name, rule.column, rule.action, rule.sql)
-
-
-def _counts(marks: Sequence[_Mark]) -> list[tuple[str, str]]:
-    """How many rows break each rule, and how many go which way: a row goes by its strongest action."""
-    found = [(f"b{n}", f"count(*) FILTER (WHERE NOT {_flag(n)})") for n in range(len(marks))]
-    for name, action in (
-        ("failing", Action.FAIL),
-        ("setting_aside", Action.QUARANTINE),
-        ("dropping", Action.DROP),
-    ):
-        if any(m.action is action for m in marks):
-            found.append((name, f"count(*) FILTER (WHERE {_going(marks, action)})"))
-    return found
-
-
-def _going(marks: Sequence[_Mark], action: Action) -> str:
-    """The rows whose strongest action is this one."""
-    order = list(Action)
-    broken = " OR ".join(f"NOT {_flag(n)}" for n, m in enumerate(marks) if m.action is action)
-    stronger = [_flag(n) for n, m in enumerate(marks) if order.index(m.action) > order.index(action)]
-    return " AND ".join([f"({broken})", *stronger])
-
-
-def _flag(number: int) -> str:
-    """What the marked rows call a rule, so that no column is called so."""
-    return f"penstock_m{number}"
 
 
 def _whole(column: Any) -> Any:  # Any: pyarrow is untyped
