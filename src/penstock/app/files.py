@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from penstock.app.trees import Trees
 from penstock.errors import NotFoundError, ProjectError
 from penstock.project.load import DOTENV, ENVIRONMENT, PROJECT_FILES, parse_project
 from penstock.project.loaded import LoadedProject
@@ -38,8 +39,11 @@ def load_project(
         files |= {f"{PIPELINES}/{p.name}": read_text(p, f"{PIPELINES}/{p.name}") for p in found}
     if (root / DOTENV).is_file():
         files[DOTENV] = read_text(root / DOTENV, DOTENV)
-    loaded = parse_project(files, root, environment, os.environ if env is None else env)
-    return add_metadata(loaded, metadata_texts(metadata_files(loaded), root))
+    trees = Trees(root / ".penstock" / "trees.msgpack")
+    loaded = parse_project(files, root, environment, os.environ if env is None else env, trees.read)
+    full = add_metadata(loaded, metadata_texts(metadata_files(loaded), root), trees.read)
+    trees.keep()
+    return full
 
 
 def metadata_texts(names: Iterable[str], root: Path) -> dict[str, str]:

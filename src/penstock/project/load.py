@@ -18,7 +18,7 @@ from penstock.errors import ProjectError, suggest
 from penstock.project.checks import check_project
 from penstock.project.complaints import complaints, raise_all
 from penstock.project.loaded import LoadedProject
-from penstock.project.nodes import Node, Position, grow, read_yaml, where
+from penstock.project.nodes import Node, Position, Reader, grow, read_yaml, where
 from penstock.project.plugins import overlaid
 from penstock.project.positions import Positions
 from penstock.project.spec import PipelineSpec, Project, ProjectFile
@@ -36,9 +36,13 @@ ENVIRONMENT = "PENSTOCK_ENVIRONMENT"
 
 
 def parse_project(
-    files: Mapping[str, str], root: Path, environment: str | None, env: Mapping[str, str]
+    files: Mapping[str, str],
+    root: Path,
+    environment: str | None,
+    env: Mapping[str, str],
+    read: Reader = read_yaml,
 ) -> LoadedProject:
-    """The project that `files` (path below `root` to text) describe, for one environment.
+    """The project that `files` (path below `root` to text, which `read` reads) describe, for one environment.
 
     `env` holds the variables of the process, which win over those of a `.env` among the files;
     without `environment` the variable PENSTOCK_ENVIRONMENT chooses, else `default_environment`;
@@ -46,7 +50,7 @@ def parse_project(
     Raises: ProjectError telling everything that is wrong, each with its line.
     """
     env = {**parse_dotenv(files.get(DOTENV, "")), **env}
-    base, overlays = _assemble(files)
+    base, overlays = _assemble(files, read)
     if environment is None:
         environment = env.get(ENVIRONMENT) or _default_environment(base)
     environment = environment or None
@@ -115,19 +119,19 @@ def _no_environment(name: str, known: Iterable[str]) -> ProjectError:
 # --------------------------------------------------------------------------- putting it together
 
 
-def _assemble(files: Mapping[str, str]) -> tuple[Node, dict[str, Node]]:
+def _assemble(files: Mapping[str, str], read: Reader) -> tuple[Node, dict[str, Node]]:
     """The project's tree without its environments, and the environments by name."""
     name = next((n for n in PROJECT_FILES if n in files), None)
     if name is None:
         raise ProjectError("there is no project file", expected=either(PROJECT_FILES))
-    tree, faults = read_yaml(files[name], name)
+    tree, faults = read(files[name], name)
     if not isinstance(tree.value, dict):
         raise ProjectError(
             "the project file is no mapping", where=str(tree.at), expected="`name:` and more keys"
         )
     keys = dict(tree.value)
     environments = keys.pop("environments", None)
-    pipelines = _pipelines(files, faults)
+    pipelines = _pipelines(files, read, faults)
     own = keys.get("pipelines")
     if pipelines and (own is None or own.value is None or isinstance(own.value, dict)):
         mine = own.value if own and isinstance(own.value, dict) else {}
@@ -153,11 +157,11 @@ def _environments(node: Node | None, faults: list[ProjectError]) -> dict[str, No
     return {k: n if n.value is not None else replace(n, value={}) for k, n in node.value.items()}
 
 
-def _pipelines(files: Mapping[str, str], faults: list[ProjectError]) -> dict[str, Node]:
+def _pipelines(files: Mapping[str, str], read: Reader, faults: list[ProjectError]) -> dict[str, Node]:
     """The pipelines of `pipelines/*.yml`: one named by its file, or a mapping of names to pipelines."""
     found: dict[str, Node] = {}
     for file in sorted(f for f in files if f.startswith("pipelines/")):
-        tree, wrong = read_yaml(files[file], file)
+        tree, wrong = read(files[file], file)
         faults += wrong
         if not isinstance(tree.value, dict):
             faults.append(ProjectError("a pipeline must be a mapping", where=str(tree.at)))

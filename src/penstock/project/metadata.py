@@ -12,7 +12,7 @@ from typing import Any
 from penstock.errors import ProjectError
 from penstock.project.complaints import raise_all
 from penstock.project.loaded import LoadedProject
-from penstock.project.nodes import read_yaml
+from penstock.project.nodes import Reader, read_yaml
 from penstock.project.positions import Positions
 from penstock.project.spec import TableSpec
 from penstock.project.tables import check_actions, check_keys, disposition_of, tables_of
@@ -36,11 +36,11 @@ def _file_of(name: str) -> str:
     return name.partition("#")[0]
 
 
-def add_metadata(loaded: LoadedProject, files: Mapping[str, str]) -> LoadedProject:
+def add_metadata(loaded: LoadedProject, files: Mapping[str, str], read: Reader = read_yaml) -> LoadedProject:
     """The project with its metadata files read, and every table checked.
 
     `files` maps the paths that the project writes to their texts; a file that is not there is
-    missing. Raises: ProjectError telling everything that is wrong.
+    missing; `read` reads YAML. Raises: ProjectError telling everything that is wrong.
     """
     faults: list[ProjectError] = []
     metadata: dict[str, Table] = {}
@@ -48,7 +48,7 @@ def add_metadata(loaded: LoadedProject, files: Mapping[str, str]) -> LoadedProje
         path, _, part = named.partition("#")
         if path in files:
             try:
-                metadata[named] = read_table(path, files[path], part or None)
+                metadata[named] = read_table(path, files[path], part or None, read)
             except ProjectError as wrong:
                 faults.append(wrong)
     full = replace(loaded, metadata=metadata)
@@ -63,13 +63,15 @@ def add_metadata(loaded: LoadedProject, files: Mapping[str, str]) -> LoadedProje
     return replace(full, digest=hashlib.sha256(said.encode()).hexdigest())
 
 
-def read_table(path: str, text: str, part: str | None) -> Table:
+def read_table(path: str, text: str, part: str | None, read: Reader = read_yaml) -> Table:
     """The table of a metadata file, or `part` of it; its own errors have lines if it is YAML."""
-    raw, locate = read_document(path, text)
+    raw, locate = read_document(path, text, read)
     return read_metadata(raw, name=PurePosixPath(path).stem, where=path, locate=locate, part=part)
 
 
-def read_document(path: str, text: str) -> tuple[Any, Locate | None]:  # Any: whatever the file holds
+def read_document(
+    path: str, text: str, read: Reader = read_yaml
+) -> tuple[Any, Locate | None]:  # Any: whatever the file holds
     """A metadata file as plain values, and what tells the line of each, if it is YAML.
 
     Raises: ProjectError for text that is neither.
@@ -83,7 +85,7 @@ def read_document(path: str, text: str) -> tuple[Any, Locate | None]:  # Any: wh
             raise ProjectError(
                 f"the key `{error.args[0]}` is there twice in one object", where=path
             ) from None
-    tree, faults = read_yaml(text, path)
+    tree, faults = read(text, path)
     raise_all(faults, f"`{path}`")
     positions = Positions(tree)
     return tree.plain(), lambda p: str(positions.of(p))

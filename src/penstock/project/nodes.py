@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -21,7 +21,7 @@ from penstock.errors import ProjectError
 Path: TypeAlias = tuple[str | int, ...]
 Scalar: TypeAlias = str | int | float | bool | None
 
-MAX_NODES = 50_000
+MAX_NODES = 500_000
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -77,6 +77,29 @@ class Node:
                 yield from node.scalars((*path, index))
         else:
             yield path, self
+
+
+Reader: TypeAlias = Callable[[str, str], tuple[Node, list[ProjectError]]]
+"""Reads a text as the tree of a file of that name, and tells what is wrong with it: `read_yaml`."""
+
+
+def frozen(node: Node) -> list[Any]:  # Any: values of every kind
+    """A tree as plain lists and mappings, without the name of its file."""
+    if isinstance(node.value, dict):
+        return [node.at.line, {key: frozen(below) for key, below in node.value.items()}]
+    if isinstance(node.value, list):
+        return [node.at.line, [frozen(below) for below in node.value]]
+    return [node.at.line, node.value, node.written]
+
+
+def thawed(said: list[Any], file: str) -> Node:
+    """The tree that `frozen` made lists of, as that of a file."""
+    value, at = said[1], Position(file, said[0])
+    if len(said) == 3:
+        return Node(value, at, said[2])
+    if isinstance(value, dict):
+        return Node({key: thawed(below, file) for key, below in value.items()}, at)
+    return Node([thawed(below, file) for below in value], at)
 
 
 def grow(value: Any, at: Position) -> Node:  # Any: plain values, as a program gives them
