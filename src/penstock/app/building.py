@@ -89,22 +89,27 @@ class Building:
     def _build(self, flow: BuildFlow, wish: Wish, wait_s: float) -> tuple[ModelResult, ...]:
         from penstock.run.build import failed, skipped
         from penstock.run.build_aside import is_unfinished
+        from penstock.run.build_flow import Known
 
         before = flow.destination.fingerprint()
-        plan = self._plan(flow, wish)
+        known = Known.of(flow.builder)
+        plan = self._plan(flow, wish, known)
         if not plan.builds and not is_unfinished(flow):
             left = self._left(flow, plan, wish)
             if wish.is_all and before is not None and before == flow.destination.fingerprint():
                 self._quiet.note(self._look(flow.destination, self._beside), left, self._beside)
             return left
         try:
-            return self._locked(flow, wish, wait_s)
+            return self._locked(flow, wish, wait_s, (before, known))
         except PenstockError as error:
             first, *rest = plan.builds
             others = [skipped(flow, step, f"`{first.model}` failed") for step in rest]
             return (*self._left(flow, plan, wish), failed(flow, first, error), *others)
 
-    def _locked(self, flow: BuildFlow, wish: Wish, wait_s: float) -> tuple[ModelResult, ...]:
+    def _locked(
+        self, flow: BuildFlow, wish: Wish, wait_s: float, seen: tuple[str | None, Known]
+    ) -> tuple[ModelResult, ...]:
+        """Build under the lock; `seen` is what was known before it, and how the destination looked then."""
         from penstock.run.build import build_models
         from penstock.run.build_flow import Known
         from penstock.run.build_record import BuildRecording
@@ -117,7 +122,8 @@ class Building:
         with lock(flow, wait_s):
             before = flow.destination.fingerprint()
             try:
-                known = Known.of(flow.builder)
+                same = before is not None and before == seen[0]
+                known = seen[1] if same else Known.of(flow.builder)
                 plan = self._plan(flow, wish, known)
                 left = self._left(flow, plan, wish)
                 build_models(flow, plan, known, results, full=wish.full)

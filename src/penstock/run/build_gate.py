@@ -20,7 +20,6 @@ from penstock.gate.rules import (
 )
 from penstock.gate.verdict import Action, Broken, Finding, Reject
 from penstock.ports import PLACE, STAGED, Build
-from penstock.records.text import json_rows, to_text
 from penstock.run.build_flow import Task
 from penstock.run.build_marks import Mark, Marking, counts_of, flag, going, mark_of
 from penstock.run.build_shape import Fit, Target
@@ -174,6 +173,8 @@ class ModelGate(Marking):
             last = found.column(PLACE)[-1].as_py()
 
     def _told(self, found: Any, marks: Sequence[Mark]) -> list[Reject]:  # Any: pyarrow is untyped
+        from penstock.records.text import json_rows  # most builds have no rows to tell of
+
         width = found.num_columns - len(marks)
         own = [i for i, name in enumerate(found.column_names[:width]) if name != PLACE]
         names = [found.column_names[i] for i in own]
@@ -202,6 +203,8 @@ class ModelGate(Marking):
             return None
         if declared is not None and declared.sensitive:
             return ["***"] * len(columns[0])
+        from penstock.records.text import to_text
+
         texts = to_text(columns[folded.index(mark.column.casefold())]).to_pylist()
         return [None if text is None else text[:_SHOWN] for text in texts]
 
