@@ -10,7 +10,9 @@ from page import ROOT
 
 from penstock import errors
 from penstock.destinations.ledger_rows import SCHEMAS
-from penstock.destinations.run_rows import SCHEMAS as RUN_SCHEMAS
+from penstock.destinations.model_rows import COLUMNS as MODEL_COLUMNS
+from penstock.destinations.run_rows import COLUMNS
+from penstock.ledger import MODELS_TABLE
 from penstock.project.json_schema import json_schema
 from penstock.project.tables import RULES
 
@@ -53,8 +55,9 @@ def test_every_error_is_there(made: dict[str, str]) -> None:
 
 
 def test_every_ledger_column_and_rule_is_there(made: dict[str, str]) -> None:
-    assert _headings(made["reference/ledger.md"]) == {*SCHEMAS, *RUN_SCHEMAS}
-    columns = {field.name for schema in [*SCHEMAS.values(), *RUN_SCHEMAS.values()] for field in schema}
+    assert _headings(made["reference/ledger.md"]) == {*SCHEMAS, *COLUMNS, MODELS_TABLE}
+    columns = {field.name for schema in SCHEMAS.values() for field in schema}
+    columns |= {name for names in (*COLUMNS.values(), MODEL_COLUMNS) for name in names}
     assert not {c for c in columns if f"`{c}`" not in made["reference/ledger.md"]}
     assert not {rule for rule in RULES if f"`{rule}`" not in made["reference/rules.md"]}
 

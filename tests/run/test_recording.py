@@ -82,7 +82,7 @@ def test_a_record_that_cannot_be_kept_is_a_notice(bed: Bed) -> None:
 
 
 def test_a_destination_that_cannot_take_a_note_is_a_notice(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(recording_schema(), "_penstock_runs", "no schema")
+    monkeypatch.setitem(recorded_columns(), "_penstock_runs", {"run_id": "NO TYPE"})
     bed.drop("a.jsonl", GOOD)
     heard: list[Event] = []
     result = bed.session().run(["p"], heard.append).pipelines[0]
@@ -91,10 +91,10 @@ def test_a_destination_that_cannot_take_a_note_is_a_notice(bed: Bed, monkeypatch
     assert len(runs(bed)) == 1
 
 
-def recording_schema() -> Any:
+def recorded_columns() -> Any:
     from penstock.destinations import run_rows
 
-    return run_rows.SCHEMAS
+    return run_rows.COLUMNS
 
 
 def test_the_oldest_records_go(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:

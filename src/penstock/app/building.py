@@ -113,7 +113,7 @@ class Building:
         from penstock.run.build import build_models
         from penstock.run.build_flow import Known
         from penstock.run.build_record import BuildRecording
-        from penstock.run.pipeline import lock
+        from penstock.run.locking import lock
 
         recording = BuildRecording.begin(flow, self._runs)
         results: list[ModelResult] = []

@@ -6,15 +6,13 @@ from collections.abc import Iterator
 
 from penstock.catalogue import Check
 from penstock.gate.arrival import DUPLICATE
-from penstock.gate.rules import compile_rules, rule_id, unique_keys
+from penstock.gate.rules import UNIQUE, compile_rules, rule_id, unique_keys
 from penstock.gate.verdict import Action
 from penstock.project.models import ModelSpec
 from penstock.project.promise import TableSpec
 from penstock.project.rules import row_rules_of
 from penstock.schema.disposition import Disposition
 from penstock.schema.table import Table
-
-_UNIQUE = "unique"
 
 
 def file_checks(spec: TableSpec) -> Iterator[Check]:
@@ -53,9 +51,9 @@ def row_checks(spec: TableSpec, table: Table, disposition: Disposition) -> Itera
         yield Check(rule.id, rule.action, rule.column, said or about.get(rule.column or ""))
     for columns in unique_keys(table, rules):
         column = columns[0] if len(columns) == 1 else None
-        named = rule_id(_UNIQUE, column) if column else _repeated(spec, columns)
+        named = rule_id(UNIQUE, column) if column else _repeated(spec, columns)
         text = f"no value of {', '.join(columns)} twice"
-        yield Check(named, rules.action(_UNIQUE, column), column, text)
+        yield Check(named, rules.action(UNIQUE, column), column, text)
     if isinstance(spec, ModelSpec):
         for bound, limit in (("min_rows", spec.gate.min_rows), ("max_rows", spec.gate.max_rows)):
             if limit is not None:
@@ -66,7 +64,7 @@ def row_checks(spec: TableSpec, table: Table, disposition: Disposition) -> Itera
 def _repeated(spec: TableSpec, columns: tuple[str, ...]) -> str:
     """Under which name a key of several columns is counted."""
     together = ", ".join(columns)
-    return f"{_UNIQUE}({together})" if isinstance(spec, ModelSpec) else rule_id(_UNIQUE, together)
+    return f"{UNIQUE}({together})" if isinstance(spec, ModelSpec) else rule_id(UNIQUE, together)
 
 
 def _said(rule: str, table: Table, name: str) -> str | None:

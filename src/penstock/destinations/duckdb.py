@@ -114,15 +114,15 @@ class DuckDBDestination:
     @contextmanager
     def _asking(self) -> Iterator[Any]:
         """A connection for one query, which sees the tables of runs too and cannot write."""
-        from penstock.destinations import duckdb_ledger as ledger
         from penstock.destinations import duckdb_models as models
         from penstock.destinations import duckdb_runs as runs
+        from penstock.destinations.duckdb_relations import relations
         from penstock.destinations.engine import explained
 
         with self.reading() as con:
             runs.create(con, "TEMP TABLE")
             models.create(con, "TEMP TABLE")
-            known = ledger.relations(con)
+            known = relations(con)
             with explained(str(self.path), known):
                 con.execute("BEGIN TRANSACTION READ ONLY")
                 try:

@@ -22,6 +22,7 @@ from penstock.destinations.columns import (
 )
 from penstock.destinations.convert import ddl, literal, quote
 from penstock.destinations.duckdb_merge import Merges
+from penstock.destinations.duckdb_relations import relations
 from penstock.destinations.engine import Limits, explained, rows_of, table_of
 from penstock.destinations.incoming import Incoming
 from penstock.destinations.ledger_rows import Shape
@@ -97,7 +98,7 @@ class DuckDBTransaction:
         """How the table is stored now; None if it is new. Raises: RefusedError if it is another's."""
         if name in self._layouts:
             return self._layouts[name]
-        present = ledger.relations(self._con)
+        present = relations(self._con)
         check_table_name(name, {*self._shapes, *present})
         shape = self._shapes.get(name)
         if shape is not None and shape.pipeline != self._pipeline:
@@ -182,7 +183,7 @@ class DuckDBTransaction:
         layout = self._layouts.get(table)
         if layout is None and table in self._shapes:
             layout = self._shapes[table].layout
-        if table not in ledger.relations(self._con):
+        if table not in relations(self._con):
             return None
         if layout is None:  # a table that Penstock did not make
             values = [quote(c) for c in columns]

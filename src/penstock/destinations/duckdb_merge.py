@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from penstock.destinations import duckdb_ledger as ledger
 from penstock.destinations.altering import altered
 from penstock.destinations.columns import PART, Layout
 from penstock.destinations.convert import ddl, quote
+from penstock.destinations.duckdb_relations import columns as columns_of
 from penstock.destinations.engine import rows_of
 from penstock.destinations.merging.upsert import Graves, Upsert, graves_of
 from penstock.destinations.staging import Stage
@@ -67,7 +67,7 @@ class Merges:
         if stage is not None:
             stage.grow(before, after)
         for table in (graves_of(name), *({self._graves[name]} if name in self._graves else ())):
-            mine = ledger.columns(self._con, table)
+            mine = columns_of(self._con, table)
             kept = [tuple(s for s in layout if s.stored_as in mine) for layout in (before, after)]
             for sql in altered(quote(table), *kept):
                 self._con.execute(sql)
@@ -142,7 +142,7 @@ class Merges:
         else:
             kind, table = "TEMP TABLE", self._graves.setdefault(name, f"_penstock_graves_{self._made}")
         kinds = {s.stored_as: ddl(s.type) for s in layout}
-        if ledger.columns(self._con, table) != set(graves.columns):
+        if columns_of(self._con, table) != set(graves.columns):
             self._con.execute(f"DROP TABLE IF EXISTS {quote(table)}")  # the key is another one now
             columns = ", ".join(f"{quote(c)} {kinds[c]}" for c in graves.columns)
             self._con.execute(f"CREATE {kind} {quote(table)} ({columns})")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from typing import Any
 
 import duckdb
 
-from penstock.destinations import duckdb_ledger as ledger
+from penstock.destinations.duckdb_relations import relations
 from penstock.destinations.engine import explained
-from penstock.destinations.run_rows import SCHEMAS, columns_sql, rows_of_runs
+from penstock.destinations.run_rows import COLUMNS, columns_sql, plain_rows
 from penstock.ledger import RunRecord
 
 # con: Any throughout, because DuckDB's connection has no types of its own
@@ -17,8 +18,8 @@ from penstock.ledger import RunRecord
 
 def create(con: Any, kind: str = "TABLE") -> None:
     """Make the two tables if they are not there; `kind` may be `TEMP TABLE` for a reader."""
-    present = ledger.relations(con)
-    for name in SCHEMAS:
+    present = relations(con)
+    for name in COLUMNS:
         if name not in present:
             con.execute(f"CREATE {kind} IF NOT EXISTS {name} ({columns_sql(name)})")
 
@@ -29,11 +30,11 @@ def note(con: Any, run: RunRecord, where: str) -> None:
         con.execute("BEGIN TRANSACTION")
         try:
             create(con)
-            con.execute("SET python_enable_replacements = true")
-            rows = rows_of_runs([run])
-            for name in rows:
-                _penstock_rows = rows[name]  # DuckDB finds the rows by the name of this variable
-                con.execute(f"INSERT INTO {name} BY NAME SELECT * FROM _penstock_rows")
+            for name, rows in plain_rows([run]).items():
+                said = json.dumps(rows, default=str, ensure_ascii=False)
+                shape = json.dumps([COLUMNS[name]])
+                given = "SELECT unnest(from_json(?, ?), max_depth := 2)"
+                con.execute(f"INSERT INTO {name} BY NAME {given}", [said, shape])
             con.execute("COMMIT")
         except BaseException:
             with suppress(duckdb.TransactionException):  # a fatal error has ended the transaction already

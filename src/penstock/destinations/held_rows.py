@@ -13,12 +13,10 @@ from penstock.destinations.convert import ddl, quote
 from penstock.destinations.duckdb_types import is_kept, is_native, kind_of, plain
 from penstock.destinations.engine import explained, rows_of, table_of
 from penstock.destinations.fitting import fitted
-from penstock.destinations.incoming import Incoming
 from penstock.destinations.staging import copy_in
 from penstock.errors import BugError, RefusedError
 from penstock.ledger import LOAD_ID
 from penstock.ports import PLACE, STAGED, Batches
-from penstock.schema.arrow import from_arrow
 from penstock.schema.table import Column, Table
 from penstock.schema.types import NULL, DataType, Kind, Scalar
 
@@ -65,6 +63,9 @@ class HeldRows:
 
     def take_rows(self, name: str, data: Batches) -> Table:
         """Hold rows that were made elsewhere; what the batches raise comes out as it is."""
+        from penstock.destinations.incoming import Incoming  # brings Arrow, which queries do not need
+        from penstock.schema.arrow import from_arrow
+
         self._refuse_twice()
         columns = tuple(Column(f.name, _typed(from_arrow(f.type))) for f in data.schema)
         layout = tuple(s for s in grow((), Table(name, columns)) if s.name != LOAD_ID)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penstock.destinations.altering import altered, lost
 from penstock.destinations.columns import ORDINAL, Layout, Stored, find, lossy
 from penstock.destinations.convert import ddl, quote
 from penstock.destinations.engine import explained, rows_of
-from penstock.destinations.incoming import Incoming
 from penstock.destinations.merging.choice import Merge, is_whole, merge_of, required, scd2_of
 from penstock.destinations.merging.digest import digest
 from penstock.destinations.merging.sql import listed
@@ -16,6 +15,9 @@ from penstock.errors import BugError, RefusedError
 from penstock.ports import Batches
 from penstock.schema.disposition import Disposition
 from penstock.schema.nesting import ROOT_ID
+
+if TYPE_CHECKING:
+    from penstock.destinations.incoming import Incoming
 
 
 class Stage:
@@ -49,6 +51,8 @@ class Stage:
 
         Raises: RefusedError for a null in a key.
         """
+        from penstock.destinations.incoming import Incoming  # brings Arrow, which few builds need
+
         incoming = Incoming(data, layout, self._next)
         columns = tuple(stored for stored, _ in incoming.columns)
         self._refuse_keyless(columns)

@@ -17,6 +17,8 @@ from penstock.schema.table import Column, ForeignKey, Table
 from penstock.schema.types import DataType, Decimal, Kind, List, Scalar, Timestamp
 
 ROW = "penstock row"
+UNIQUE = "unique"
+"""The rule that is broken by rows which share a key."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ import pyarrow as pa
 
 from penstock.gate.rules import identifier, quoted
 
-UNIQUE = "unique"
 _SHOWN = 200
 
 

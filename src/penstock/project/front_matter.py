@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 from penstock.errors import ProjectError
-from penstock.project.nodes import Node, Position, read_yaml, where
+from penstock.project.nodes import Node, Position, frozen, read_yaml, thawed, where
 
 BEGIN = "/*---"
 END = "---*/"
@@ -49,9 +51,7 @@ def front_matter(text: str, file: str) -> FrontMatter:
             "the words of this file have no end", where=f"{file}:{line}", expected=f"`{END}` in a line below"
         )
     stop = end + len(END)
-    tree, faults = read_yaml("\n" * (line - 1) + " " * len(BEGIN) + text[head.start("rest") : end], file)
-    if faults:
-        raise faults[0]
+    tree = _tree("\n" * (line - 1) + " " * len(BEGIN) + text[head.start("rest") : end], file)
     if not isinstance(tree.value, dict):
         raise ProjectError(
             "the words of this file are no mapping",
@@ -61,6 +61,22 @@ def front_matter(text: str, file: str) -> FrontMatter:
     _no_variables(tree)
     blank = "\n" * text.count("\n", begin, stop)
     return FrontMatter(tree, text[:begin] + blank + text[stop:])
+
+
+def _tree(text: str, file: str) -> Node:
+    """The tree of a head; many files have the very same. Raises: ProjectError for the first fault."""
+    known = _known(text)
+    if known is not None:
+        return thawed(known, file)
+    _, faults = read_yaml(text, file)
+    raise faults[0]
+
+
+@lru_cache(maxsize=512)
+def _known(text: str) -> list[Any] | None:  # Any: values of every kind
+    """A head without the name of its file; None if something is wrong with it."""
+    tree, faults = read_yaml(text, "")
+    return None if faults else frozen(tree)
 
 
 def _no_variables(tree: Node) -> None:

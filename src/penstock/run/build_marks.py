@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from penstock.gate.rules import (
+    UNIQUE,
     Rule,
     cell_of,
     identifier,
@@ -14,7 +15,6 @@ from penstock.gate.rules import (
     stored_type,
     unique_keys,
 )
-from penstock.gate.unique import UNIQUE
 from penstock.gate.verdict import Action
 from penstock.ports import PLACE, STAGED
 from penstock.run.build_flow import Task

@@ -17,7 +17,6 @@ from penstock.run.build_aside import keep_rejects, rejects_of, stage_rejects
 from penstock.run.build_flow import BuildFlow, ModelFlow, Task
 from penstock.run.build_gate import ModelGate, Tally
 from penstock.run.build_shape import Target, target_of
-from penstock.schema.arrow import from_arrow
 from penstock.schema.disposition import Disposition, Strategy, WriteMode
 from penstock.schema.table import Column, Table
 
@@ -174,6 +173,8 @@ def _view(flow: BuildFlow, task: Task, build: Build) -> Table:
     sql = query_of(task, flow.version_of)
     if not model.declared.columns:
         return build.view(model.name, sql)
+    from penstock.schema.arrow import from_arrow  # brings Arrow, which few builds need
+
     none = build.query(f"SELECT * FROM (\n{sql}\n) AS penstock_view LIMIT 0")
     shape = tuple(Column(f.name, from_arrow(f.type)) for f in none.schema if f.name != LOAD_ID)
     target = target_of(model, Table(model.name, shape))

@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 
 from penstock.errors import BugError, LossyError, NotFoundError, RefusedError
 from penstock.gate.arrival import judge_arrival, judge_content, judge_counts, unreadable
-from penstock.gate.rules import lookups, rule_id, unique_keys
-from penstock.gate.unique import UNIQUE, KeyBook, Repeat
+from penstock.gate.rules import UNIQUE, lookups, rule_id, unique_keys
+from penstock.gate.unique import KeyBook, Repeat
 from penstock.gate.verdict import Action, Broken, Finding, Verdict
 from penstock.gate.volume import judge_volume
 from penstock.ledger import Facts, Waiting

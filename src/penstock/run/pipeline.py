@@ -6,22 +6,22 @@ is asked for what is new, from the state that the destination holds; then that i
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from itertools import groupby
 from typing import TypeAlias
 
-from penstock.errors import ConflictError, LockHeldError, PenstockError
+from penstock.errors import ConflictError, PenstockError
 from penstock.gate.verdict import Action, Finding, Policy
 from penstock.ledger import Facts, LedgerFile, Refresh, Slip, Waiting, landing_order, retired
 from penstock.plan import Clear, Judge, plan_drain, plan_extract
-from penstock.report.facts import FileFinding, Notice, Pause, PipelineResult
+from penstock.report.facts import FileFinding, Notice, PipelineResult
 from penstock.run.commit import REFUSED, Loader, Outcome
 from penstock.run.extract import extract, taken_before
-from penstock.run.flow import Flow, Holding, last_landing
+from penstock.run.flow import Flow, last_landing
 from penstock.run.journal import Journal
+from penstock.run.locking import lock
 from penstock.run.produce import Made, produce, remember
 from penstock.run.quiet import Quiet
 from penstock.run.recording import Recording, Runs
@@ -29,8 +29,6 @@ from penstock.run.shelf import Shelf, other_bytes
 from penstock.run.staged import recover
 from penstock.run.stream import Bench
 from penstock.schema.hints import hints_from_json
-
-POLL_S = 0.2
 
 Work: TypeAlias = Callable[[Flow, Facts, Bench, Journal], None]
 """What is done to a pipeline while its lock is held, other than a run."""
@@ -102,23 +100,6 @@ def _run(
     ended = result()
     recording.keep(ended)
     return ended
-
-
-@contextmanager
-def lock(flow: Holding, wait_s: float) -> Iterator[None]:
-    """Hold the pipeline's lock. Raises: LockHeldError when it is not free within `wait_s` seconds."""
-    deadline = time.monotonic() + wait_s
-    with ExitStack() as stack:
-        while True:
-            try:
-                stack.enter_context(flow.destination.lock(flow.pipeline, flow.holder))
-                break
-            except LockHeldError:
-                if time.monotonic() >= deadline:
-                    raise
-                flow.observe(Pause(flow.pipeline))
-                time.sleep(POLL_S)
-        yield
 
 
 def _drain_extract_drain(flow: Flow, journal: Journal, *, refresh: Refresh | None) -> None:

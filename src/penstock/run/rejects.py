@@ -9,26 +9,25 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, BinaryIO, cast
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from functools import cache
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from penstock.errors import StoreError
 from penstock.gate.verdict import Reject
 from penstock.ports import Put, Store
 
-BROKEN = pa.list_(pa.struct([("rule", pa.string()), ("column", pa.string()), ("value", pa.string())]))
-SCHEMA = pa.schema(
-    [
-        ("file", pa.string()),
-        ("row", pa.int64()),
-        ("action", pa.string()),
-        ("broken", BROKEN),
-        ("raw", pa.binary()),
-        ("load_id", pa.string()),
-    ]
-)
+if TYPE_CHECKING:  # loading it takes longer than most builds, which set nothing aside
+    import pyarrow as pa
+
+
+@cache
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    text = pa.string()
+    broken = pa.list_(pa.struct([("rule", text), ("column", text), ("value", text)]))
+    kinds = {"file": text, "row": pa.int64(), "action": text, "broken": broken, "raw": pa.binary()}
+    return pa.schema([*kinds.items(), ("load_id", text)])
 
 
 @contextmanager
@@ -79,18 +78,25 @@ class RejectFile:
         held, self._held = self._held, []
         with _on_disk():
             if self._writer is None:
+                import pyarrow.parquet as pq
+
                 self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
-                self._writer = pq.ParquetWriter(self._file, SCHEMA, compression="zstd", compression_level=1)
+                self._writer = pq.ParquetWriter(
+                    self._file, _schema(), compression="zstd", compression_level=1
+                )
             self._writer.write_batch(self._batch(held))
 
     def _batch(self, rejects: list[Reject]) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        schema = _schema()
         broken = [[{"rule": b.rule, "column": b.column, "value": b.value} for b in r.broken] for r in rejects]
         columns = [
             pa.array([self.key] * len(rejects), pa.string()),
             pa.array([r.row for r in rejects], pa.int64()),
             pa.array([r.action.value for r in rejects], pa.string()),
-            pa.array(broken, BROKEN),
+            pa.array(broken, schema.field("broken").type),
             pa.array([r.raw for r in rejects], pa.binary()),
             pa.array([self.load_id] * len(rejects), pa.string()),
         ]
-        return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+        return pa.RecordBatch.from_arrays(columns, schema=schema)

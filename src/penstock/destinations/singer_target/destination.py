@@ -100,11 +100,12 @@ class SingerTargetDestination:
         """
         from penstock.destinations import duckdb_ledger as ledger
         from penstock.destinations import duckdb_runs as runs
+        from penstock.destinations.duckdb_relations import relations
         from penstock.destinations.engine import explained, table_of
 
         with self._reading() as con:
             runs.create(con, "TEMP TABLE")
-            known = ledger.relations(con)
+            known = relations(con)
             tables = tuple(ledger.shapes(con)) if self.path.exists() else ()
             con.execute("BEGIN TRANSACTION READ ONLY")
             try:
