@@ -14,9 +14,12 @@ MISSING = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:  # Any: playwright is not there where nothing else of the project needs it
-    """One headless browser for this worker; tests that need it are skipped where there is none."""
+    """One headless browser for a module; tests that need it are skipped where there is none.
+
+    No longer than that, because while it runs nothing else in this thread can run an event loop.
+    """
     playwright = pytest.importorskip("playwright.sync_api", reason=MISSING)
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:

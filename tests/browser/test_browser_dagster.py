@@ -150,7 +150,9 @@ def test_counts_of_rows_are_plotted_over_runs(look: Any) -> None:
 
 def test_the_chart_of_the_users_own_asset_is_drawn(look: Any) -> None:
     page = look("/assets/summary_statistics", "plot")
-    page.wait_for_function(
-        "[...document.images].some(i => i.src.startsWith('data:image/svg') && i.width > 200)"
-    )
+    chart = page.locator("img[src^='data:image/svg']").first
+    chart.wait_for()
+    box = chart.bounding_box()
+    assert box is not None
+    assert box["width"] > 200
     shot(page, "chart")
